@@ -1,0 +1,1 @@
+//! Reads Rust source and finds misuse of atomics.
