@@ -1,1 +1,7 @@
 //! Reads Rust source and finds misuse of atomics.
+//!
+//! Data flows one way: `workspace` → `source` → [`lower`] → [`ir`] → `resolve` → `facts` → `lints` → `report` →
+//! `render`. Each stage reads only what the stages before it made.
+
+pub mod ir;
+pub mod lower;

@@ -1,0 +1,1 @@
+//! The rules that every lowered file keeps.

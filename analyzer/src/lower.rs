@@ -1,0 +1,1 @@
+//! Source text to [`ir::File`](crate::ir::File): the only module that knows `syn`.
