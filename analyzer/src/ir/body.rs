@@ -351,12 +351,7 @@ pub enum Callee {
     /// `path(args)`.
     Path(Path),
     /// `receiver.name::<T>(args)`.
-    Method {
-        receiver: Place,
-        name: String,
-        name_span: Span,
-        turbofish: Vec<Ty>,
-    },
+    Method { receiver: Place, name: String, name_span: Span, turbofish: Vec<Ty> },
     /// `(expr)(args)`: a closure or function pointer held in a variable, field or temporary.
     Value(ValueId),
 }

@@ -38,18 +38,12 @@ impl Ordering {
 
     /// Whether the read half of an operation (or a fence) with this ordering is an acquire.
     pub fn acquires(self) -> bool {
-        matches!(
-            self,
-            Ordering::Acquire | Ordering::AcqRel | Ordering::SeqCst
-        )
+        matches!(self, Ordering::Acquire | Ordering::AcqRel | Ordering::SeqCst)
     }
 
     /// Whether the write half of an operation (or a fence) with this ordering is a release.
     pub fn releases(self) -> bool {
-        matches!(
-            self,
-            Ordering::Release | Ordering::AcqRel | Ordering::SeqCst
-        )
+        matches!(self, Ordering::Release | Ordering::AcqRel | Ordering::SeqCst)
     }
 
     /// Whether `core` accepts this ordering in that position; the others panic or are rejected.

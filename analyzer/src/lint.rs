@@ -1,0 +1,109 @@
+//! What a lint is: its record, the macro that declares it, and what its check is handed.
+
+use crate::facts::Facts;
+use crate::finding::{Confidence, Finding};
+use crate::source::Sources;
+
+/// The promise that a lint makes, which decides its default level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Group {
+    /// Wrong on some hardware or schedule.
+    Correctness,
+    /// Very likely wrong, or right for a reason that belongs in the source.
+    Suspicious,
+    /// Right, but slower than a drop-in alternative.
+    Perf,
+    /// Worth a look in a review.
+    Pedantic,
+    /// A house rule that a team may want.
+    Restriction,
+}
+
+impl Group {
+    pub const ALL: [Group; 5] =
+        [Group::Correctness, Group::Suspicious, Group::Perf, Group::Pedantic, Group::Restriction];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Group::Correctness => "correctness",
+            Group::Suspicious => "suspicious",
+            Group::Perf => "perf",
+            Group::Pedantic => "pedantic",
+            Group::Restriction => "restriction",
+        }
+    }
+}
+
+/// Whether a lint's findings come with fixes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FixKind {
+    None,
+    Sometimes,
+    Always,
+}
+
+/// A lint: everything that is known about it before it runs.
+pub struct Lint {
+    /// The public name, as users write it in configuration and suppressions.
+    pub name: &'static str,
+    pub topic: &'static str,
+    pub group: Group,
+    /// What most of its findings are worth.
+    pub confidence: Confidence,
+    /// The version it came with.
+    pub since: &'static str,
+    pub fix: FixKind,
+    /// The explain page, in Markdown; its first paragraph is a summary.
+    pub docs: &'static str,
+    pub check: fn(&Cx<'_>, &mut Vec<Finding>),
+}
+
+impl std::fmt::Debug for Lint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl Lint {
+    /// The first paragraph of the page, on one line.
+    pub fn summary(&self) -> String {
+        let paragraph: Vec<&str> =
+            self.docs.lines().map(str::trim).skip_while(|l| l.is_empty()).take_while(|l| !l.is_empty()).collect();
+        paragraph.join(" ")
+    }
+}
+
+/// Declares a lint; its doc comment is the explain page.
+macro_rules! declare_lint {
+    (
+        $(#[doc = $doc:literal])*
+        $vis:vis static $name:ident = {
+            name: $public:literal,
+            topic: $topic:literal,
+            group: $group:ident,
+            confidence: $confidence:ident,
+            since: $since:literal,
+            fix: $fix:ident,
+            check: $check:path $(,)?
+        }
+    ) => {
+        $(#[doc = $doc])*
+        $vis static $name: crate::lint::Lint = crate::lint::Lint {
+            name: $public,
+            topic: $topic,
+            group: crate::lint::Group::$group,
+            confidence: crate::finding::Confidence::$confidence,
+            since: $since,
+            fix: crate::lint::FixKind::$fix,
+            docs: concat!($($doc, "\n"),*),
+            check: $check,
+        };
+    };
+}
+pub(crate) use declare_lint;
+
+/// What a check reads.
+pub struct Cx<'a> {
+    pub facts: &'a Facts<'a>,
+    pub sources: &'a Sources,
+}

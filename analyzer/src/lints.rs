@@ -1,0 +1,6 @@
+//! All lints.
+
+use crate::lint::Lint;
+
+/// Every lint, sorted by name.
+pub static ALL: &[&Lint] = &[];
