@@ -1,6 +1,6 @@
 //! Reads Rust source and finds misuse of atomics.
 //!
-//! Data flows one way: `workspace` → [`source`] → [`lower`] → [`ir`] → `resolve` → [`facts`] → [`lints`] → `report` →
+//! Data flows one way: [`workspace`] → [`source`] → [`lower`] → [`ir`] → `resolve` → [`facts`] → [`lints`] → `report` →
 //! `render`. Each stage reads only what the stages before it made.
 
 pub mod facts;
@@ -10,3 +10,4 @@ pub mod lint;
 pub mod lints;
 pub mod lower;
 pub mod source;
+pub mod workspace;

@@ -1,0 +1,1 @@
+//! Trees of files on disk, good and bad.
