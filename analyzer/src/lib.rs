@@ -9,4 +9,5 @@ pub mod ir;
 pub mod lint;
 pub mod lints;
 pub mod lower;
+pub mod resolve;
 pub mod source;
