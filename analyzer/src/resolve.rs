@@ -191,6 +191,11 @@ impl<'a> Program<'a> {
         self.body_id(d.file, idx)
     }
 
+    /// Whether nothing reads what an event gives.
+    pub fn result_unused(&self, body: BodyId, event: ir::EventId) -> bool {
+        !self.body(body).ir.values.iter().any(|v| v.kind == ir::ValueKind::Event(event))
+    }
+
     /// The function record of a definition.
     pub fn function(&self, def: DefId) -> Option<&'a ir::Function> {
         match &self.def(def).item.kind {

@@ -37,8 +37,8 @@ pub enum Step {
 pub struct PlaceRef {
     pub root: Root,
     pub steps: Vec<Step>,
-    /// A pointer that others may hold too lies on the way.
-    pub shared: bool,
+    /// How many pointers that others may hold too lie on the way.
+    pub shared: u32,
     /// The last field of a type of the analysed crates on the way; further tuple fields joined with dots.
     pub field: Option<(DefId, String)>,
     /// An index stands behind that field.
@@ -68,14 +68,7 @@ thread_local! {
 
 impl PlaceRef {
     fn unknown() -> Self {
-        PlaceRef {
-            root: Root::Unknown,
-            steps: Vec::new(),
-            shared: false,
-            field: None,
-            indexed: false,
-            ty: Type::Unknown,
-        }
+        PlaceRef { root: Root::Unknown, steps: Vec::new(), shared: 0, field: None, indexed: false, ty: Type::Unknown }
     }
 
     fn rooted(root: Root, ty: Type) -> Self {
@@ -144,7 +137,7 @@ impl PlaceRef {
                 found = Some((t.clone(), ty));
                 break;
             }
-            self.shared |= t.is_shared_pointer();
+            self.shared += u32::from(t.is_shared_pointer());
         }
         self.steps.push(Step::Field(name.to_owned()));
         match found {
@@ -168,7 +161,7 @@ impl PlaceRef {
     }
 
     fn push_index(&mut self, program: &Program<'_>, index: Option<(BodyId, ValueId)>) {
-        self.shared |= program.autoderef(&self.ty).iter().any(Type::is_shared_pointer);
+        self.shared += u32::from(program.autoderef(&self.ty).iter().any(Type::is_shared_pointer));
         self.ty = program.project(&self.ty, &Proj::Index(ValueId(0)));
         self.steps.push(Step::Index(index));
         self.indexed = true;
@@ -206,7 +199,7 @@ impl<'a> Program<'a> {
                     at.push_index(self, Some(index));
                 }
                 Proj::Deref => {
-                    at.shared |= at.ty.is_shared_pointer();
+                    at.shared += u32::from(at.ty.is_shared_pointer());
                     at.ty = self.project(&at.ty, proj);
                 }
             }
@@ -219,7 +212,7 @@ impl<'a> Program<'a> {
         let ty = self.local_type(body, local, value);
         if matches!(at.root, Root::Value(..) | Root::Unknown) && at.steps.is_empty() {
             // A variable that holds its memory itself rather than a pointer from elsewhere.
-            let holds = !ty.is_shared_pointer() && !ty.is_unknown();
+            let holds = !ty.is_pointer() && !ty.is_unknown();
             let root = if holds { Root::Local(body, local) } else { at.root.clone() };
             at = PlaceRef { root, ty: ty.clone(), ..at };
         }
@@ -234,7 +227,7 @@ impl<'a> Program<'a> {
             Res::Def(d) => match &self.def(d).item.kind {
                 ItemKind::Static { .. } => {
                     let mut at = PlaceRef::rooted(Root::Static(d), self.path_type_of_static(body, path));
-                    at.shared = true;
+                    at.shared += 1;
                     at
                 }
                 _ => PlaceRef::unknown(),
@@ -306,7 +299,7 @@ impl<'a> Program<'a> {
                     if !inner.is_unknown() {
                         at.ty = Type::Ptr { mutable: true, inner };
                     }
-                    at.shared = true;
+                    at.shared += 1;
                 }
                 at
             }
@@ -438,7 +431,7 @@ impl<'a> Program<'a> {
                         if !ty.is_unknown() {
                             at.ty = ty;
                         }
-                        at.shared |= at.ty.is_shared_pointer();
+                        at.shared += u32::from(at.ty.is_shared_pointer());
                         at
                     }
                     _ => PlaceRef::unknown(),
@@ -456,7 +449,7 @@ impl<'a> Program<'a> {
                     if name == "clone" && !at.ty.is_shared_pointer() && !at.ty.is_unknown() {
                         return PlaceRef::unknown();
                     }
-                    at.shared = true;
+                    at.shared += 1;
                     at
                 }
                 _ => PlaceRef::unknown(),
@@ -516,7 +509,7 @@ impl<'a> Program<'a> {
             return PlaceRef::unknown();
         }
         let mut at = self.place_ref_at(body, place, depth);
-        at.shared |= receiver.is_shared_pointer() && !matches!(receiver, Type::Ref { mutable: true, .. });
+        at.shared += u32::from(receiver.is_shared_pointer());
         if element {
             let index = call.args.first().map(|v| self.stable_index(body, *v));
             at.steps.push(Step::Index(index));
@@ -532,7 +525,7 @@ impl<'a> Program<'a> {
         let Root::Param(_, index) = accessor.place.root else { return Some(accessor.place.clone()) };
         let mut at = self.argument_ref(body, call, index, depth)?;
         at.steps.extend(accessor.place.steps.iter().cloned());
-        at.shared |= accessor.place.shared;
+        at.shared += accessor.place.shared;
         if accessor.place.field.is_some() {
             at.field = accessor.place.field.clone();
             at.indexed = accessor.place.indexed;
@@ -573,9 +566,9 @@ impl<'a> Program<'a> {
         let f = self.function(def)?;
         let ret = self.lower_type(def, &f.ret);
         let pointer_like = match &ret {
-            Type::Known(Known::Option | Known::Result, args) => args.first().is_some_and(Type::is_shared_pointer),
+            Type::Known(Known::Option | Known::Result, args) => args.first().is_some_and(Type::is_pointer),
             Type::Bounded(_) | Type::Unknown => true,
-            ty => ty.is_shared_pointer(),
+            ty => ty.is_pointer(),
         };
         if !pointer_like {
             return None;

@@ -162,14 +162,28 @@ impl Type {
         }
     }
 
+    /// The type behind references only.
+    pub fn peeled_refs(&self) -> &Type {
+        let mut ty = self;
+        while let Type::Ref { inner, .. } = ty {
+            ty = inner;
+        }
+        ty
+    }
+
     /// Whether it leads to memory that the holder doesn't own alone: `&T`, `*T`, `Arc<T>`.
     pub fn is_shared_pointer(&self) -> bool {
         matches!(
             self,
-            Type::Ref { .. }
+            Type::Ref { mutable: false, .. }
                 | Type::Ptr { .. }
                 | Type::Known(Known::Arc | Known::Rc | Known::Weak | Known::NonNull | Known::EpochShared, _)
         )
+    }
+
+    /// Whether it is a reference or pointer of any kind, exclusive ones included.
+    pub fn is_pointer(&self) -> bool {
+        self.is_shared_pointer() || matches!(self, Type::Ref { .. } | Type::Known(Known::Pin, _))
     }
 
     /// Whether it is any kind of pointer, null or not.
