@@ -1,7 +1,145 @@
-//! What is true of the program.
+//! What is true of the program: every atomic operation on every location, and what its surroundings say about it.
+//!
+//! [`Facts::build`] makes the access table ([`access`]); the other questions are answered on demand and
+//! remembered. Facts know nothing of levels or wording.
+
+pub mod access;
+pub mod context;
+pub mod flow;
+pub mod guards;
+pub mod retry;
+pub mod role;
+pub mod value_flow;
+
+use std::sync::OnceLock;
+
+use rustc_hash::FxHashMap;
+
+use crate::finding::Site;
+use crate::ir::{Event, EventId, Span, ValueId, ValueKind};
+use crate::resolve::{BodyId, DefId, Program};
+use crate::source::Sources;
+pub use access::{Coverage, LocId, Location, Op, OpId, Orders, Seen};
+pub use flow::Flow;
+pub use role::Role;
+pub use value_flow::Flows;
 
 /// Everything that lints may ask.
 #[derive(Debug)]
 pub struct Facts<'a> {
-    pub sources: &'a crate::source::Sources,
+    pub program: &'a Program<'a>,
+    pub sources: &'a Sources,
+    /// Every atomic operation in the source, in the order of files and positions.
+    pub ops: Vec<Op<'a>>,
+    /// Every location that some operation was resolved to.
+    pub locations: Vec<Location>,
+    /// Per body: its own operations and those of the helpers it calls, in evaluation order.
+    seen: Vec<Vec<Seen>>,
+    /// Per body: what flows out of it.
+    returns: Vec<Option<Flows>>,
+    flows: Vec<OnceLock<Flow>>,
+    guards: Vec<OnceLock<guards::Guards>>,
+    pub(crate) contexts: Vec<context::Context>,
+    callers: FxHashMap<DefId, Vec<(BodyId, EventId)>>,
+    roles: Vec<OnceLock<Role>>,
+    pub coverage: Coverage,
+}
+
+impl<'a> Facts<'a> {
+    /// Collects the facts of a program. With `tests`, test code is looked at like any other.
+    pub fn build(program: &'a Program<'a>, sources: &'a Sources, tests: bool) -> Facts<'a> {
+        let table = access::collect(program, tests);
+        let mut facts = Facts {
+            program,
+            sources,
+            roles: std::iter::repeat_with(OnceLock::new).take(table.locations.len()).collect(),
+            ops: table.ops,
+            locations: table.locations,
+            seen: Vec::new(),
+            returns: Vec::new(),
+            flows: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
+            guards: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
+            contexts: Vec::new(),
+            callers: table.callers,
+            coverage: table.coverage,
+        };
+        access::see_through_helpers(&mut facts);
+        facts.contexts = context::of_all(&facts);
+        facts
+    }
+
+    pub fn op(&self, id: OpId) -> &Op<'a> {
+        &self.ops[id.index()]
+    }
+
+    pub fn location(&self, id: LocId) -> &Location {
+        &self.locations[id.index()]
+    }
+
+    /// The operations that running a body performs, in evaluation order: its own and those of the helpers that
+    /// it calls, as far as they could be followed.
+    pub fn seen(&self, body: BodyId) -> &[Seen] {
+        self.seen.get(body.index()).map_or(&[], |v| v)
+    }
+
+    pub fn flow(&self, body: BodyId) -> &Flow {
+        self.flows[body.index()].get_or_init(|| Flow::of(self.program.body(body).ir))
+    }
+
+    pub fn guards(&self, body: BodyId) -> &guards::Guards {
+        self.guards[body.index()].get_or_init(|| guards::Guards::of(self, body))
+    }
+
+    /// What a location is for.
+    pub fn role(&self, location: LocId) -> &Role {
+        self.roles[location.index()].get_or_init(|| role::infer(self, location))
+    }
+
+    /// The calls of a function in the analysed crates.
+    pub fn callers(&self, def: DefId) -> &[(BodyId, EventId)] {
+        self.callers.get(&def).map_or(&[], |v| v)
+    }
+
+    /// The bodies that some operation stands in or is seen from.
+    pub fn bodies_with_ops(&self) -> impl Iterator<Item = BodyId> + '_ {
+        self.program.body_ids().filter(|b| !self.seen(*b).is_empty())
+    }
+
+    pub fn event(&self, body: BodyId, event: EventId) -> &'a Event {
+        &self.program.body(body).ir.events[event.index()]
+    }
+
+    pub fn value(&self, body: BodyId, value: ValueId) -> &'a ValueKind {
+        &self.program.body(body).ir.values[value.index()].kind
+    }
+
+    pub fn value_span(&self, body: BodyId, value: ValueId) -> Span {
+        self.program.body(body).ir.values[value.index()].span
+    }
+
+    /// The value that an event gives, if anything uses it.
+    pub fn result_of(&self, body: BodyId, event: EventId) -> Option<ValueId> {
+        let values = &self.program.body(body).ir.values;
+        values.iter().position(|v| v.kind == ValueKind::Event(event)).map(|i| ValueId(i as u32))
+    }
+
+    pub fn site(&self, body: BodyId, span: Span) -> Site {
+        Site { file: self.program.body(body).file, span }
+    }
+
+    /// Where an event stands.
+    pub fn event_site(&self, body: BodyId, event: EventId) -> Site {
+        self.site(body, self.event(body, event).span)
+    }
+
+    /// The source text of a site.
+    pub fn text(&self, site: Site) -> &'a str {
+        let text = &self.sources.file(site.file).text;
+        text.get(site.span.start as usize..site.span.end as usize).unwrap_or("")
+    }
+
+    /// The path of the function that a body is part of.
+    pub fn function_name(&self, body: BodyId) -> String {
+        self.program.name(self.program.body(body).owner)
+    }
 }

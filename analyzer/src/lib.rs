@@ -9,5 +9,6 @@ pub mod ir;
 pub mod lint;
 pub mod lints;
 pub mod lower;
+pub mod resolve;
 pub mod source;
 pub mod workspace;

@@ -85,6 +85,8 @@ pub struct Local {
     pub declared_in: BlockId,
     /// The innermost loop around its declaration.
     pub in_loop: Option<LoopId>,
+    /// The value its `let` gives it.
+    pub init: Option<ValueId>,
 }
 
 /// A variable of the parent that a closure uses.
@@ -258,7 +260,7 @@ pub enum EventKind {
     Macro(MacroCall),
     /// A plain read of a place, other than a variable that is only named.
     Read(Place),
-    /// `place = value`, `place op= value`; `init` for the `let` that first gives a variable its value.
+    /// `place = value`, `place op= value`, the place being more than a variable.
     Write {
         place: Place,
         value: ValueId,

@@ -1,0 +1,729 @@
+//! The access table: every atomic operation, the location it touches, and what each body does through helpers.
+
+use rustc_hash::FxHashMap;
+
+use super::Facts;
+use super::value_flow::Flows;
+use crate::ir::{
+    AtomicOpKind, Callee, EventId, EventKind, ItemKind, Ordering, OrderingArg, OrderingKind, Place, Span, ValueId,
+    ValueKind,
+};
+use crate::resolve::calls::{Target, atomic_method};
+use crate::resolve::places::{LocationKey, PlaceRef, Root};
+use crate::resolve::{Atomic, BodyId, DefId, Program, Res, Type};
+
+/// How many operations of a helper are still looked through.
+const MAX_HELPER_OPS: usize = 32;
+/// How many calls deep helpers are looked through.
+const MAX_CALL_DEPTH: usize = 5;
+
+macro_rules! id {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub u32);
+
+        impl $name {
+            pub fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    )*};
+}
+
+id! {
+    /// An atomic operation in the source.
+    OpId;
+    /// A location.
+    LocId;
+}
+
+/// An ordering argument, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    Known(Ordering),
+    /// The parameter with this index of the enclosing function decides.
+    Param(u32),
+    Unknown,
+    /// The operation takes no ordering: `AtomicCell`, `ArcSwap`.
+    Implied,
+}
+
+impl Order {
+    pub fn known(self) -> Option<Ordering> {
+        match self {
+            Order::Known(o) => Some(o),
+            // Cells that take no ordering synchronise.
+            Order::Implied => Some(Ordering::SeqCst),
+            _ => None,
+        }
+    }
+}
+
+/// The orderings of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Orders {
+    pub success: Order,
+    /// Of a CAS or update; `Unknown` elsewhere.
+    pub failure: Order,
+}
+
+impl Orders {
+    /// Whether the read half surely is no acquire. A fence may still make up for it.
+    pub fn lacks_acquire(self) -> bool {
+        self.success.known().is_some_and(|o| !o.acquires())
+    }
+
+    /// Whether the write half surely is no release.
+    pub fn lacks_release(self) -> bool {
+        self.success.known().is_some_and(|o| !o.releases())
+    }
+
+    pub fn acquires(self) -> bool {
+        self.success.known().is_some_and(Ordering::acquires)
+    }
+
+    pub fn releases(self) -> bool {
+        self.success.known().is_some_and(Ordering::releases)
+    }
+}
+
+/// One atomic operation in the source.
+#[derive(Debug)]
+pub struct Op<'a> {
+    pub body: BodyId,
+    pub event: EventId,
+    pub kind: AtomicOpKind,
+    /// What kind of atomic it is on; `None` if the receiver's type is unknown.
+    pub atomic: Option<Atomic>,
+    /// The type of the atomic's value.
+    pub value_type: Type,
+    pub place: PlaceRef,
+    pub location: Option<LocId>,
+    pub orders: Orders,
+    pub ordering_arg: Option<OrderingArg>,
+    pub failure_arg: Option<OrderingArg>,
+    /// Value operands: `[new]`, `[expected, new]`, `[closure]`.
+    pub args: &'a [ValueId],
+    /// What the operation returns, if that is used.
+    pub result: Option<ValueId>,
+    pub span: Span,
+    pub method: &'a str,
+    /// Where the method's name stands.
+    pub method_span: Span,
+    pub is_test: bool,
+}
+
+impl Op<'_> {
+    /// The value that is written (the second operand of a CAS).
+    pub fn new_value(&self) -> Option<ValueId> {
+        if self.kind.is_cas() { self.args.get(1).copied() } else { self.args.first().copied() }
+    }
+
+    pub fn expected(&self) -> Option<ValueId> {
+        if self.kind.is_cas() { self.args.first().copied() } else { None }
+    }
+}
+
+/// A piece of shared memory with its operations.
+#[derive(Debug)]
+pub struct Location {
+    pub key: Key,
+    /// `Queue::head`, `COUNTER`.
+    pub name: String,
+    pub atomic: Option<Atomic>,
+    pub value_type: Type,
+    /// An array or collection of atomics, taken as one.
+    pub indexed: bool,
+    /// Operations outside of tests, in source order.
+    pub ops: Vec<OpId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Key {
+    Field(DefId, String),
+    Static(DefId),
+    Local(BodyId, crate::ir::LocalId),
+}
+
+impl Key {
+    pub fn of(key: LocationKey<'_>) -> Key {
+        match key {
+            LocationKey::Field(d, f) => Key::Field(d, f.to_owned()),
+            LocationKey::Static(d) => Key::Static(d),
+            LocationKey::Local(b, l) => Key::Local(b, l),
+        }
+    }
+
+    /// The type that owns the field.
+    pub fn owner(&self) -> Option<DefId> {
+        match self {
+            Key::Field(d, _) => Some(*d),
+            _ => None,
+        }
+    }
+}
+
+/// An operation as one body performs it: directly, or through the helper that it calls at `event`.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub op: OpId,
+    /// The operation itself, or the call through which it happens.
+    pub event: EventId,
+    /// Calls from the one at `event` inwards; empty for an operation of the body itself.
+    pub via: Vec<(BodyId, EventId)>,
+    /// The memory, as this body sees it.
+    pub place: PlaceRef,
+    pub orders: Orders,
+    /// What is written, and compared with, in terms of this body.
+    pub stored: Flows,
+    pub expected: Flows,
+    /// The helper performs it on every way through.
+    pub always: bool,
+}
+
+impl Seen {
+    pub fn is_direct(&self) -> bool {
+        self.via.is_empty()
+    }
+}
+
+/// What was looked at, for the line at the end of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    pub functions: usize,
+    pub atomic_ops: usize,
+    pub resolved_ops: usize,
+    pub locations: usize,
+}
+
+pub(super) struct Table<'a> {
+    pub ops: Vec<Op<'a>>,
+    pub locations: Vec<Location>,
+    pub callers: FxHashMap<DefId, Vec<(BodyId, EventId)>>,
+    pub coverage: Coverage,
+}
+
+/// Finds every atomic operation and gives each location a number.
+pub(super) fn collect<'a>(program: &'a Program<'a>, tests: bool) -> Table<'a> {
+    let mut ops = Vec::new();
+    let mut callers: FxHashMap<DefId, Vec<(BodyId, EventId)>> = FxHashMap::default();
+    let mut coverage = Coverage::default();
+    for body in program.body_ids() {
+        let b = program.body(body);
+        let is_test = program.def(b.owner).is_test;
+        if is_test && !tests {
+            continue;
+        }
+        coverage.functions += usize::from(b.parent.is_none());
+        for (i, event) in b.ir.events.iter().enumerate() {
+            let id = EventId(i as u32);
+            match &event.kind {
+                EventKind::Atomic(op) => {
+                    let parts = Parts {
+                        kind: op.kind,
+                        receiver: &op.receiver,
+                        method: &op.method,
+                        method_span: op.method_span,
+                        args: &op.args,
+                        ordering: op.ordering,
+                        failure: op.failure,
+                    };
+                    ops.extend(make_op(program, body, id, parts, is_test));
+                }
+                EventKind::Call(call) => {
+                    if let Callee::Method { receiver, name, name_span, .. } = &call.callee {
+                        let atomic = atomic_method(Atomic::Int, name, call.args.len())
+                            .filter(|_| program.as_atomic(&program.place_type(body, receiver)).is_some());
+                        if let Some(kind) = atomic {
+                            let parts = Parts {
+                                kind,
+                                receiver,
+                                method: name,
+                                method_span: *name_span,
+                                args: &call.args,
+                                ordering: None,
+                                failure: None,
+                            };
+                            ops.extend(make_op(program, body, id, parts, is_test));
+                            continue;
+                        }
+                    }
+                    if let Target::Fn(def) = program.target(body, call) {
+                        callers.entry(def).or_default().push((body, id));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    let locations = number_locations(program, &mut ops);
+    coverage.atomic_ops = ops.len();
+    coverage.resolved_ops = ops.iter().filter(|o| o.location.is_some()).count();
+    coverage.locations = locations.len();
+    Table { ops, locations, callers, coverage }
+}
+
+/// The parts of an operation as written.
+struct Parts<'a> {
+    kind: AtomicOpKind,
+    receiver: &'a Place,
+    method: &'a str,
+    method_span: Span,
+    args: &'a [ValueId],
+    ordering: Option<OrderingArg>,
+    failure: Option<OrderingArg>,
+}
+
+/// `None` if the receiver turns out to be something else that has a method of that name.
+fn make_op<'a>(program: &Program<'a>, body: BodyId, event: EventId, parts: Parts<'a>, is_test: bool) -> Option<Op<'a>> {
+    let ty = program.place_type(body, parts.receiver);
+    let atomic = program.as_atomic(&ty);
+    // A wrapper type's own `load(order)` is a call of that method, not an operation.
+    let wrapper = match &atomic {
+        None => program.autoderef(&ty).iter().any(|t| match t {
+            Type::Adt(adt, _) => !program.methods_of(*adt, parts.method).is_empty(),
+            Type::Known(..) | Type::Prim(_) => true,
+            Type::External(path, _) => !path.to_lowercase().contains("atomic"),
+            _ => false,
+        }),
+        Some(_) => false,
+    };
+    if wrapper {
+        return None;
+    }
+    let mut place = program.place_ref(body, parts.receiver);
+    if place.ty.is_unknown() {
+        place.ty = ty;
+    }
+    let b = program.body(body);
+    let result = b.ir.values.iter().position(|v| v.kind == ValueKind::Event(event)).map(|i| ValueId(i as u32));
+    let (atomic, value_type) = match atomic {
+        Some((kind, value)) => (Some(kind), value),
+        None => (None, Type::Unknown),
+    };
+    let order = |arg: Option<OrderingArg>| match arg {
+        Some(arg) => resolve_order(program, body, arg.kind, 0),
+        None if atomic.is_some_and(|a| !a.takes_orderings()) => Order::Implied,
+        None => Order::Unknown,
+    };
+    let mut orders = Orders { success: order(parts.ordering), failure: order(parts.failure) };
+    if parts.failure.is_none() && parts.kind.is_cas() {
+        // `compare_and_swap` and the single-ordering forms fail with the read half of the ordering.
+        orders.failure = match orders.success {
+            Order::Known(Ordering::AcqRel) => Order::Known(Ordering::Acquire),
+            Order::Known(Ordering::Release) => Order::Known(Ordering::Relaxed),
+            other => other,
+        };
+    }
+    Some(Op {
+        body,
+        event,
+        kind: parts.kind,
+        atomic,
+        value_type,
+        place,
+        location: None,
+        orders,
+        ordering_arg: parts.ordering,
+        failure_arg: parts.failure,
+        args: parts.args,
+        result,
+        span: b.ir.events[event.index()].span,
+        method: parts.method,
+        method_span: parts.method_span,
+        is_test,
+    })
+}
+
+/// Follows an ordering through constants, parameters and variables.
+pub fn resolve_order(program: &Program<'_>, body: BodyId, kind: OrderingKind, depth: u32) -> Order {
+    let value = match kind {
+        OrderingKind::Fixed(o) => return Order::Known(o),
+        OrderingKind::Value(v) => v,
+    };
+    if depth > 8 {
+        return Order::Unknown;
+    }
+    let b = program.body(body);
+    match b.ir.values.get(value.index()).map(|v| &v.kind) {
+        Some(ValueKind::Param(i)) if b.parent.is_none() => Order::Param(*i),
+        Some(ValueKind::Path(path)) => {
+            if let Some(o) = Ordering::from_name(path.last()) {
+                return Order::Known(o);
+            }
+            match program.resolve_value(body, path) {
+                Res::Def(d) if matches!(program.def(d).item.kind, ItemKind::Const { .. }) => {
+                    let init = program.body_of(d);
+                    let returned = init.and_then(|i| {
+                        program.body(i).ir.blocks.iter().find_map(|bl| match bl.term {
+                            crate::ir::Terminator::Return(v) => v,
+                            _ => None,
+                        })
+                    });
+                    match (init, returned) {
+                        (Some(i), Some(v)) => resolve_order(program, i, OrderingKind::Value(v), depth + 1),
+                        _ => Order::Unknown,
+                    }
+                }
+                _ => Order::Unknown,
+            }
+        }
+        Some(ValueKind::Read(p)) if p.proj.is_empty() => match &p.base {
+            crate::ir::Base::Local(_, v) | crate::ir::Base::Value(v) => {
+                resolve_order(program, body, OrderingKind::Value(*v), depth + 1)
+            }
+            crate::ir::Base::Path(path) => match Ordering::from_name(path.last()) {
+                Some(o) => Order::Known(o),
+                None => Order::Unknown,
+            },
+        },
+        _ => Order::Unknown,
+    }
+}
+
+fn number_locations(program: &Program<'_>, ops: &mut [Op<'_>]) -> Vec<Location> {
+    let mut ids: FxHashMap<Key, LocId> = FxHashMap::default();
+    let mut locations: Vec<Location> = Vec::new();
+    for (i, op) in ops.iter_mut().enumerate() {
+        // What a local points to is known by its type only where the type is an atomic's owner.
+        let Some(key) = op.place.location().map(Key::of) else { continue };
+        if op.atomic.is_none() {
+            continue;
+        }
+        let id = *ids.entry(key.clone()).or_insert_with(|| {
+            locations.push(Location {
+                name: location_name(program, &key),
+                key,
+                atomic: op.atomic,
+                value_type: op.value_type.clone(),
+                indexed: op.place.indexed,
+                ops: Vec::new(),
+            });
+            LocId(locations.len() as u32 - 1)
+        });
+        op.location = Some(id);
+        locations[id.index()].ops.push(OpId(i as u32));
+    }
+    locations
+}
+
+pub fn location_name(program: &Program<'_>, key: &Key) -> String {
+    match key {
+        Key::Field(adt, field) => format!("{}::{field}", program.def(*adt).item.name),
+        Key::Static(d) => program.def(*d).item.name.clone(),
+        Key::Local(b, l) => program.body(*b).ir.locals.get(l.index()).map_or_else(String::new, |l| l.name.clone()),
+    }
+}
+
+/// Fills in what each body does, callees before callers; calls inside a cycle are not looked through.
+pub(super) fn see_through_helpers(facts: &mut Facts<'_>) {
+    let program = facts.program;
+    facts.seen = vec![Vec::new(); program.bodies.len()];
+    facts.returns = vec![None; program.bodies.len()];
+    let mut own: Vec<Vec<OpId>> = vec![Vec::new(); program.bodies.len()];
+    for (i, op) in facts.ops.iter().enumerate() {
+        own[op.body.index()].push(OpId(i as u32));
+    }
+    let calls = call_edges(program, facts);
+    for component in components(program.bodies.len(), &calls) {
+        for &body in &component {
+            let seen = see(facts, body, &own[body.index()], &calls[body.index()], &component);
+            facts.seen[body.index()] = seen;
+        }
+        for &body in &component {
+            let flows = facts.flows_returned(body);
+            facts.returns[body.index()] = Some(flows);
+        }
+    }
+}
+
+/// Per body: the calls that lead to bodies of the analysed crates.
+fn call_edges(program: &Program<'_>, facts: &Facts<'_>) -> Vec<Vec<(EventId, BodyId)>> {
+    let mut edges: Vec<Vec<(EventId, BodyId)>> = vec![Vec::new(); program.bodies.len()];
+    for (def, callers) in &facts.callers {
+        if let Some(callee) = program.body_of(*def) {
+            for (body, event) in callers {
+                edges[body.index()].push((*event, callee));
+            }
+        }
+    }
+    for body in program.body_ids() {
+        // Closures that run where they are handed over: iterator adaptors, `Option::map`, local calls.
+        let Some((parent, event)) = program.closure_use(body) else { continue };
+        if runs_in_place(program, parent, event) {
+            edges[parent.index()].push((event, body));
+        }
+    }
+    for body in program.body_ids() {
+        for (i, e) in program.body(body).ir.events.iter().enumerate() {
+            if let EventKind::Call(call) = &e.kind {
+                if let (Callee::Value(_), Target::Closure(c)) = (&call.callee, program.target(body, call)) {
+                    edges[body.index()].push((EventId(i as u32), c));
+                }
+            }
+        }
+    }
+    for list in &mut edges {
+        list.sort_unstable();
+        list.dedup();
+    }
+    edges
+}
+
+/// Whether a closure handed to this event runs during it, on the same thread.
+pub fn runs_in_place(program: &Program<'_>, body: BodyId, event: EventId) -> bool {
+    match &program.body(body).ir.events[event.index()].kind {
+        EventKind::Call(call) => match &call.callee {
+            Callee::Method { name, .. } => matches!(
+                name.as_str(),
+                "map"
+                    | "for_each"
+                    | "and_then"
+                    | "or_else"
+                    | "unwrap_or_else"
+                    | "map_or"
+                    | "map_or_else"
+                    | "filter"
+                    | "filter_map"
+                    | "any"
+                    | "all"
+                    | "find"
+                    | "find_map"
+                    | "position"
+                    | "fold"
+                    | "try_fold"
+                    | "flat_map"
+                    | "take_while"
+                    | "skip_while"
+                    | "inspect"
+                    | "ok_or_else"
+                    | "get_or_insert_with"
+                    | "get_or_init"
+                    | "call_once"
+                    | "call_once_force"
+                    | "with"
+                    | "with_mut"
+                    | "with_borrow"
+                    | "with_borrow_mut"
+                    | "or_insert_with"
+                    | "retain"
+                    | "sum"
+                    | "then"
+                    | "is_some_and"
+                    | "is_ok_and"
+                    | "map_err"
+            ),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Strongly connected components of the call graph, callees first (Tarjan, without recursion).
+fn components(n: usize, edges: &[Vec<(EventId, BodyId)>]) -> Vec<Vec<BodyId>> {
+    const NEW: u32 = u32::MAX;
+    let mut index = vec![NEW; n];
+    let mut low = vec![0; n];
+    let mut on_stack = vec![false; n];
+    let mut stack = Vec::new();
+    let mut out = Vec::new();
+    let mut next = 0;
+    for start in 0..n {
+        if index[start] != NEW {
+            continue;
+        }
+        let mut work = vec![(start, 0)];
+        while let Some(&mut (v, ref mut edge)) = work.last_mut() {
+            if *edge == 0 && index[v] == NEW {
+                index[v] = next;
+                low[v] = next;
+                next += 1;
+                stack.push(v);
+                on_stack[v] = true;
+            }
+            if let Some((_, w)) = edges[v].get(*edge) {
+                *edge += 1;
+                let w = w.index();
+                if index[w] == NEW {
+                    work.push((w, 0));
+                } else if on_stack[w] {
+                    low[v] = low[v].min(index[w]);
+                }
+                continue;
+            }
+            work.pop();
+            if let Some((parent, _)) = work.last() {
+                low[*parent] = low[*parent].min(low[v]);
+            }
+            if low[v] == index[v] {
+                let mut component = Vec::new();
+                while let Some(w) = stack.pop() {
+                    on_stack[w] = false;
+                    component.push(BodyId(w as u32));
+                    if w == v {
+                        break;
+                    }
+                }
+                component.sort_unstable();
+                out.push(component);
+            }
+        }
+    }
+    out
+}
+
+fn see(facts: &Facts<'_>, body: BodyId, own: &[OpId], calls: &[(EventId, BodyId)], cycle: &[BodyId]) -> Vec<Seen> {
+    let program = facts.program;
+    if own.is_empty() && calls.iter().all(|(_, c)| facts.seen[c.index()].is_empty()) {
+        return Vec::new();
+    }
+    let mut seen: Vec<Seen> = Vec::new();
+    let order = evaluation_order(program, body);
+    let mut by_event: FxHashMap<EventId, Vec<usize>> = FxHashMap::default();
+    for &op in own {
+        let o = facts.op(op);
+        seen.push(Seen {
+            op,
+            event: o.event,
+            via: Vec::new(),
+            place: o.place.clone(),
+            orders: o.orders,
+            stored: Flows::default(),
+            expected: Flows::default(),
+            always: true,
+        });
+    }
+    for &(event, callee) in calls {
+        let inner = &facts.seen[callee.index()];
+        if inner.len() > MAX_HELPER_OPS || cycle.contains(&callee) {
+            continue;
+        }
+        for s in inner {
+            if s.via.len() >= MAX_CALL_DEPTH {
+                continue;
+            }
+            let mut via = vec![(callee, s.event)];
+            via.extend(s.via.iter().copied());
+            seen.push(Seen {
+                op: s.op,
+                event,
+                via,
+                place: transport_place(program, body, event, callee, &s.place),
+                orders: transport_orders(program, body, event, s.orders),
+                stored: Flows::default(),
+                expected: Flows::default(),
+                always: s.always && s.via.is_empty() && runs_always(facts, callee, s.event),
+            });
+        }
+    }
+    // Evaluation order; within one call the callee's own order is kept (the sort is stable).
+    seen.sort_by_key(|s| order[s.event.index()]);
+    for (i, s) in seen.iter().enumerate() {
+        by_event.entry(s.event).or_default().push(i);
+    }
+    let flows: Vec<(Flows, Flows)> = seen
+        .iter()
+        .map(|s| {
+            let o = facts.op(s.op);
+            if s.is_direct() {
+                let of =
+                    |v: Option<ValueId>| v.map_or_else(Flows::default, |v| facts.flows_with(body, v, &seen, &by_event));
+                (of(o.new_value()), of(o.expected()))
+            } else {
+                let (callee, _) = s.via[0];
+                let k = nth_in_callee(facts, callee, s);
+                let inner = &facts.seen[callee.index()][k];
+                (
+                    facts.transport_flows(body, s.event, callee, &inner.stored, &seen, &by_event),
+                    facts.transport_flows(body, s.event, callee, &inner.expected, &seen, &by_event),
+                )
+            }
+        })
+        .collect();
+    for (s, (stored, expected)) in seen.iter_mut().zip(flows) {
+        s.stored = stored;
+        s.expected = expected;
+    }
+    seen
+}
+
+/// The position of an inlined operation among those of the callee.
+pub(super) fn nth_in_callee(facts: &Facts<'_>, callee: BodyId, s: &Seen) -> usize {
+    let inner = &facts.seen[callee.index()];
+    inner.iter().position(|x| x.op == s.op && x.event == s.via[0].1 && x.via[..] == s.via[1..]).unwrap_or(0)
+}
+
+fn runs_always(facts: &Facts<'_>, body: BodyId, event: EventId) -> bool {
+    let flow = facts.flow(body);
+    flow.block_post_dominates(flow.block_of(event), crate::ir::BlockId(0))
+}
+
+/// Events numbered block by block.
+fn evaluation_order(program: &Program<'_>, body: BodyId) -> Vec<u32> {
+    let b = program.body(body);
+    let mut order = vec![u32::MAX; b.ir.events.len()];
+    let mut n = 0;
+    for block in &b.ir.blocks {
+        for e in &block.events {
+            if let Some(slot) = order.get_mut(e.index()) {
+                *slot = n;
+                n += 1;
+            }
+        }
+    }
+    order
+}
+
+/// A callee's place in the caller's terms.
+fn transport_place(program: &Program<'_>, body: BodyId, event: EventId, callee: BodyId, place: &PlaceRef) -> PlaceRef {
+    let mut moved = place.clone();
+    match place.root {
+        Root::Param(b, index) if b == callee => {
+            let EventKind::Call(call) = &program.body(body).ir.events[event.index()].kind else { return moved };
+            if let Some(arg) = program.argument_ref(body, call, index, 0) {
+                moved.root = arg.root;
+                moved.steps = arg.steps.into_iter().chain(place.steps.iter().cloned()).collect();
+                // `&self` of the callee is no evidence of sharing if the caller owns what it lends.
+                moved.shared = arg.shared + shared_beyond_param(program, callee, index, place);
+                if moved.field.is_none() {
+                    moved.field = arg.field;
+                }
+                moved.indexed |= arg.indexed;
+            }
+        }
+        // Closures see their parents' variables already in the parents' terms.
+        _ => {}
+    }
+    moved
+}
+
+/// How many shared pointers lie on the way besides the parameter itself, if that is a plain reference.
+fn shared_beyond_param(program: &Program<'_>, callee: BodyId, index: u32, place: &PlaceRef) -> u32 {
+    place.shared.saturating_sub(u32::from(is_shared_reference(program, callee, index)))
+}
+
+/// Whether a parameter is a `&T`.
+pub fn is_shared_reference(program: &Program<'_>, body: BodyId, index: u32) -> bool {
+    let values = &program.body(body).ir.values;
+    values
+        .iter()
+        .position(|v| v.kind == ValueKind::Param(index))
+        .is_some_and(|v| matches!(program.type_of(body, ValueId(v as u32)), Type::Ref { mutable: false, .. }))
+}
+
+fn transport_orders(program: &Program<'_>, body: BodyId, event: EventId, orders: Orders) -> Orders {
+    let EventKind::Call(call) = &program.body(body).ir.events[event.index()].kind else { return orders };
+    let carry = |o: Order| match o {
+        Order::Param(i) => {
+            let arg = match (&call.callee, i) {
+                (Callee::Method { .. }, 0) => None,
+                (Callee::Method { .. }, i) => call.args.get(i as usize - 1),
+                (_, i) => call.args.get(i as usize),
+            };
+            arg.map_or(Order::Unknown, |v| resolve_order(program, body, OrderingKind::Value(*v), 0))
+        }
+        o => o,
+    };
+    Orders { success: carry(orders.success), failure: carry(orders.failure) }
+}

@@ -1,0 +1,338 @@
+//! In which surroundings each operation runs: alone with its memory, or under which locks.
+
+use rustc_hash::FxHashMap;
+
+use super::Facts;
+use super::access::{Key, LocId, Op, OpId, Seen, is_shared_reference};
+use super::guards::Lock;
+use crate::ir::{EventId, EventKind, ItemKind, Receiver, ValueId, ValueKind, Vis};
+use crate::resolve::places::{PlaceRef, Root};
+use crate::resolve::{BodyId, DefId, Known, Type};
+
+/// The surroundings of one operation, joined over every way that leads to it.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// Nobody else can touch the location meanwhile.
+    pub exclusive: bool,
+    /// In the `Drop::drop` of the type that owns the location.
+    pub in_drop: bool,
+    /// Locks that are held on every way here; `true` for a lock that is only held shared.
+    pub locks: Vec<(Lock, bool)>,
+}
+
+/// One way to an operation: from the body at its head, through the calls of `seen`.
+struct Instance<'f> {
+    body: BodyId,
+    seen: &'f Seen,
+}
+
+pub(super) fn of_all(facts: &Facts<'_>) -> Vec<Context> {
+    let mut instances: FxHashMap<OpId, Vec<Instance<'_>>> = FxHashMap::default();
+    for body in facts.program.body_ids() {
+        for seen in facts.seen(body) {
+            instances.entry(seen.op).or_default().push(Instance { body, seen });
+        }
+    }
+    (0..facts.ops.len() as u32)
+        .map(|i| {
+            let ways = instances.get(&OpId(i)).map_or(&[][..], |v| v);
+            context(facts, facts.op(OpId(i)), ways)
+        })
+        .collect()
+}
+
+fn context(facts: &Facts<'_>, op: &Op<'_>, ways: &[Instance<'_>]) -> Context {
+    // Only ways that begin where others than this crate's code can begin count.
+    let heads: Vec<&Instance<'_>> = ways.iter().filter(|w| facts.is_entry(w.body)).collect();
+    let own = || ways.iter().filter(|w| w.seen.is_direct()).collect::<Vec<_>>();
+    let heads = if heads.is_empty() { own() } else { heads };
+    let owner = facts.program.body(op.body).owner;
+    let in_drop = facts.program.implemented_trait(owner) == Some("Drop");
+    let exclusive = !heads.is_empty() && heads.iter().all(|w| facts.is_exclusive(w.body, w.seen.event, &w.seen.place));
+    let mut locks: Option<Vec<(Lock, bool)>> = None;
+    for w in heads {
+        let mut here = facts.guards(w.body).at(facts, w.body, w.seen.event);
+        for (b, e) in &w.seen.via {
+            here.extend(facts.guards(*b).at(facts, *b, *e));
+        }
+        locks = Some(match locks {
+            None => here,
+            Some(all) => all.into_iter().filter(|(l, _)| here.iter().any(|(h, _)| h == l)).collect(),
+        });
+    }
+    Context { exclusive, in_drop, locks: locks.unwrap_or_default() }
+}
+
+impl Facts<'_> {
+    pub fn context(&self, op: OpId) -> &Context {
+        &self.contexts[op.index()]
+    }
+
+    /// Whether code that is not analysed (or another thread) may enter here: public functions, trait methods,
+    /// closures that do not run in place, functions that nobody calls.
+    pub fn is_entry(&self, body: BodyId) -> bool {
+        let b = self.program.body(body);
+        if b.parent.is_some() {
+            return match self.program.closure_use(body) {
+                Some((parent, event)) => !super::access::runs_in_place(self.program, parent, event),
+                None => true,
+            };
+        }
+        self.is_external(b.owner) || self.callers(b.owner).is_empty()
+    }
+
+    /// Whether a function can be called by code outside of the crate (as far as its own visibility goes).
+    pub fn is_external(&self, def: DefId) -> bool {
+        let d = self.program.def(def);
+        match d.parent.map(|p| &self.program.def(p).item.kind) {
+            Some(ItemKind::Impl(i)) if i.of_trait.is_some() => true,
+            Some(ItemKind::Trait { .. }) => true,
+            _ => d.item.vis == Vis::Pub,
+        }
+    }
+
+    /// Whether nobody else can touch the memory when `event` runs in `body`: it is reached through `&mut` or an
+    /// owned value only, or through something made here that has not been given away yet.
+    pub fn is_exclusive(&self, body: BodyId, event: EventId, place: &PlaceRef) -> bool {
+        match place.root {
+            Root::Param(b, i) => {
+                place.shared == 0 && !is_shared_reference(self.program, b, i) && {
+                    // Raw pointers and the like are shared whatever is behind them.
+                    !self.param_type(b, i).is_shared_pointer()
+                }
+            }
+            Root::Local(b, l) => {
+                let init = self.program.body(b).ir.locals.get(l.index()).and_then(|l| l.init);
+                place.shared == 0
+                    && init.is_none_or(|v| b != body || !self.escapes_before(b, v, event))
+                    && (b == body || !self.is_captured(b, l))
+            }
+            Root::Value(b, v) if b == body => self.is_fresh(b, v) && !self.escapes_before(b, v, event),
+            _ => false,
+        }
+    }
+
+    pub fn param_type(&self, body: BodyId, index: u32) -> Type {
+        let values = &self.program.body(body).ir.values;
+        let value = values.iter().position(|v| v.kind == ValueKind::Param(index));
+        value.map_or(Type::Unknown, |v| self.program.type_of(body, ValueId(v as u32)))
+    }
+
+    fn is_captured(&self, body: BodyId, local: crate::ir::LocalId) -> bool {
+        self.program.body_ids().any(|b| {
+            let c = self.program.body(b);
+            c.parent == Some(body) && c.ir.captures.iter().any(|c| c.outer == local)
+        })
+    }
+
+    /// Whether a value is a new object: made by a constructor call here.
+    fn is_fresh(&self, body: BodyId, value: ValueId) -> bool {
+        match self.value(body, value) {
+            ValueKind::Struct { .. } => true,
+            ValueKind::Event(e) => match &self.event(body, *e).kind {
+                EventKind::Call(c) => match &c.callee {
+                    crate::ir::Callee::Path(p) => {
+                        matches!(p.last(), "new" | "into_raw" | "leak" | "default" | "alloc" | "from" | "pin")
+                            || p.last().starts_with("new_")
+                    }
+                    _ => false,
+                },
+                _ => false,
+            },
+            ValueKind::Cast(v, _) => self.is_fresh(body, *v),
+            _ => false,
+        }
+    }
+
+    /// Whether a value may have been given away (stored, passed, captured, returned) before `event` runs.
+    pub fn escapes_before(&self, body: BodyId, value: ValueId, event: EventId) -> bool {
+        let b = self.program.body(body).ir;
+        let flow = self.flow(body);
+        let same = |v: ValueId| self.is_alias(body, v, value, 0);
+        for (i, e) in b.events.iter().enumerate() {
+            let id = EventId(i as u32);
+            if id == event || !flow.reaches(id, event) {
+                continue;
+            }
+            let escapes = match &e.kind {
+                EventKind::Call(c) => match &c.callee {
+                    crate::ir::Callee::Method { receiver, name, .. } => {
+                        c.args.iter().any(|v| same(*v))
+                            || name == "clone"
+                                && matches!(receiver.base, crate::ir::Base::Local(_, v) | crate::ir::Base::Value(v) if same(v))
+                    }
+                    // Wrapping it (`Box::into_raw(node)`) gives another name to the same new object.
+                    crate::ir::Callee::Path(p)
+                        if matches!(
+                            p.last(),
+                            "into_raw" | "leak" | "new" | "as_ref" | "from" | "pin" | "new_unchecked" | "into_owned"
+                        ) =>
+                    {
+                        false
+                    }
+                    _ => c.args.iter().any(|v| same(*v)),
+                },
+                EventKind::Atomic(op) => op.kind.writes() && op.args.iter().any(|v| same(*v)),
+                EventKind::Write { value, .. } | EventKind::Assign { value, .. } => same(*value),
+                _ => false,
+            };
+            if escapes {
+                return true;
+            }
+        }
+        // Captured by a closure that was made before.
+        b.values.iter().any(|v| match v.kind {
+            ValueKind::Closure(idx) | ValueKind::AsyncBlock(idx) => {
+                let captured = self
+                    .program
+                    .nested_body(body, idx)
+                    .is_some_and(|c| self.program.body(c).ir.captures.iter().any(|c| same(c.value)));
+                captured && v.span.end <= b.events[event.index()].span.start
+            }
+            _ => false,
+        })
+    }
+
+    /// Whether `v` is the object `object` under another name.
+    pub fn is_alias(&self, body: BodyId, v: ValueId, object: ValueId, depth: u32) -> bool {
+        if v == object {
+            return true;
+        }
+        if depth > 6 {
+            return false;
+        }
+        let base = |p: &crate::ir::Place| match p.base {
+            crate::ir::Base::Local(_, v) | crate::ir::Base::Value(v)
+                if p.proj.iter().all(|p| *p == crate::ir::Proj::Deref) =>
+            {
+                Some(v)
+            }
+            _ => None,
+        };
+        match self.value(body, v) {
+            ValueKind::Read(p) | ValueKind::Ref { place: p, .. } | ValueKind::RawRef { place: p, .. } => {
+                base(p).is_some_and(|v| self.is_alias(body, v, object, depth + 1))
+            }
+            ValueKind::Cast(v, _) => self.is_alias(body, *v, object, depth + 1),
+            ValueKind::Struct { path, fields, .. } if matches!(path.last(), "Some" | "Ok") => {
+                fields.iter().any(|(_, v)| self.is_alias(body, *v, object, depth + 1))
+            }
+            ValueKind::Event(e) => match &self.event(body, *e).kind {
+                EventKind::Call(c) => match &c.callee {
+                    crate::ir::Callee::Path(p)
+                        if matches!(
+                            p.last(),
+                            "into_raw" | "leak" | "clone" | "as_ptr" | "from" | "new_unchecked" | "pin" | "new"
+                        ) =>
+                    {
+                        c.args.first().is_some_and(|v| self.is_alias(body, *v, object, depth + 1))
+                    }
+                    _ => false,
+                },
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// The operations on a location that change it in a shared context.
+    pub fn shared_writes(&self, location: LocId) -> impl Iterator<Item = OpId> + '_ {
+        self.location(location).ops.iter().copied().filter(|&o| self.op(o).kind.writes() && !self.context(o).exclusive)
+    }
+
+    /// A lock that is held (exclusively) here and at every other shared write of the location.
+    pub fn is_guarded(&self, location: LocId, op: OpId) -> bool {
+        let held = &self.context(op).locks;
+        held.iter().filter(|(_, shared)| !shared).any(|(lock, _)| {
+            self.shared_writes(location).all(|w| self.context(w).locks.iter().any(|(l, shared)| l == lock && !shared))
+        })
+    }
+
+    /// Whether all shared writes of a location come from one handle that cannot be in two hands: methods that
+    /// take `&mut self` (or `self`, or `&self` of a type that is not `Sync`) of one type that is not `Clone`
+    /// and that is made in one place only; or from one closure of one spawned thread.
+    pub fn confined_writer(&self, location: LocId) -> Option<DefId> {
+        let loc = self.location(location);
+        if self.program_contract_single_writer(loc) {
+            return loc.key.owner();
+        }
+        let mut handle: Option<DefId> = None;
+        let mut any = false;
+        for body in self.program.body_ids().filter(|b| self.is_entry(*b)) {
+            for s in self.seen(body) {
+                let op = self.op(s.op);
+                if op.location != Some(location) || !op.kind.writes() || self.context(s.op).exclusive {
+                    continue;
+                }
+                any = true;
+                let owner = self.program.body(body).owner;
+                let adt = self.program.self_adt(owner)?;
+                let receiver = self.program.function(owner)?.receiver.as_ref()?;
+                if self.program.body(body).parent.is_some() {
+                    return None;
+                }
+                let alone = match receiver {
+                    Receiver::Value | Receiver::RefMut => true,
+                    Receiver::Ref => self.is_not_sync(adt),
+                    Receiver::Typed(_) => false,
+                };
+                if !alone || handle.is_some_and(|h| h != adt) {
+                    return None;
+                }
+                handle = Some(adt);
+            }
+        }
+        let handle = handle.filter(|_| any)?;
+        let makers = self.makers(handle);
+        (!self.program.implements(handle, "Clone") && makers <= 1).then_some(handle)
+    }
+
+    /// Whether the type cannot be shared between threads by its fields: a marker or cell, no `unsafe impl Sync`.
+    pub fn is_not_sync(&self, adt: DefId) -> bool {
+        if self.program.implements(adt, "Sync") {
+            return false;
+        }
+        let ItemKind::Struct(s) = &self.program.def(adt).item.kind else { return false };
+        s.fields.iter().any(|f| {
+            let ty = self.program.lower_type(adt, &f.ty);
+            let cell = |t: &Type| {
+                matches!(
+                    t,
+                    Type::Known(Known::Cell | Known::RefCell | Known::UnsafeCell | Known::Rc | Known::NonNull, _)
+                        | Type::Ptr { .. }
+                )
+            };
+            cell(&ty) || matches!(&ty, Type::Known(Known::PhantomData, args) if args.first().is_some_and(cell))
+        })
+    }
+
+    /// In how many functions values of the type are made; one that any holder of a `&self` can call counts twice.
+    fn makers(&self, adt: DefId) -> usize {
+        let mut n = 0;
+        for body in self.program.body_ids() {
+            let b = self.program.body(body);
+            if self.program.def(b.owner).is_test {
+                continue;
+            }
+            let makes = b.ir.values.iter().enumerate().any(|(i, v)| {
+                matches!(v.kind, ValueKind::Struct { .. })
+                    && matches!(self.program.type_of(body, ValueId(i as u32)), Type::Adt(d, _) if d == adt)
+            });
+            if makes {
+                let by_ref = self
+                    .program
+                    .function(b.owner)
+                    .is_some_and(|f| matches!(f.receiver, Some(Receiver::Ref | Receiver::Typed(_))));
+                n += if by_ref { 2 } else { 1 };
+            }
+        }
+        n
+    }
+
+    /// The field is annotated `#[single_writer]`.
+    fn program_contract_single_writer(&self, location: &super::Location) -> bool {
+        let Key::Field(adt, field) = &location.key else { return false };
+        let ItemKind::Struct(s) = &self.program.def(*adt).item.kind else { return false };
+        s.fields.iter().filter(|f| f.name == *field).flat_map(|f| &f.attrs).any(|a| a.path.ends_with("single_writer"))
+    }
+}

@@ -1,0 +1,307 @@
+//! Which locks are held where: guards of known lock types, of in-crate guard types, and explicit unlock calls.
+
+use super::{Facts, access::Key};
+use crate::ir::{BlockId, Callee, EventId, EventKind, LocalId, ValueId, ValueKind};
+use crate::resolve::places::Root;
+use crate::resolve::{BodyId, DefId, Known, Type};
+
+/// A lock, as far as one can tell locks apart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lock {
+    Location(Key),
+    /// A lock behind a parameter or foreign call, by the text of its path.
+    Named(String),
+}
+
+/// One stretch of holding a lock.
+#[derive(Clone, Debug)]
+pub struct Held {
+    pub lock: Lock,
+    /// A read guard: others may hold it too.
+    pub shared: bool,
+    pub acquired: EventId,
+    holders: Vec<LocalId>,
+    /// Given back by an `unlock` call rather than by a drop.
+    by_call: bool,
+}
+
+/// The locks that a body takes, and where it surely holds them.
+#[derive(Debug, Default)]
+pub struct Guards {
+    pub held: Vec<Held>,
+    /// Bit set over `held` at the start of each block.
+    entry: Vec<u64>,
+    /// Parameters that are guards are held throughout.
+    throughout: Vec<Lock>,
+}
+
+const ACQUIRING: [&str; 16] = [
+    "lock",
+    "write",
+    "read",
+    "lock_arc",
+    "blocking_lock",
+    "lock_blocking",
+    "upgradable_read",
+    "lock_exclusive",
+    "lock_shared",
+    "acquire",
+    "raw_lock",
+    "lock_irqsave",
+    "lock_bucket",
+    "lock_bucket_checked",
+    "enter",
+    "critical_section",
+];
+
+impl Guards {
+    pub fn of(facts: &Facts<'_>, body: BodyId) -> Guards {
+        let program = facts.program;
+        let b = program.body(body);
+        let mut guards = Guards::default();
+        for index in 0..b.ir.params.len() as u32 {
+            let value = b.ir.values.iter().position(|v| v.kind == ValueKind::Param(index));
+            let Some(value) = value.map(|v| ValueId(v as u32)) else { continue };
+            if is_guard(facts, program.type_of(body, value).peeled_refs()) {
+                guards.throughout.push(Lock::Named(format!("guard parameter {index}")));
+            }
+        }
+        for (i, e) in b.ir.events.iter().enumerate() {
+            let EventKind::Call(call) = &e.kind else { continue };
+            if guards.held.len() == 64 {
+                break;
+            }
+            guards.held.extend(acquisition(facts, body, EventId(i as u32), call));
+        }
+        if !guards.held.is_empty() {
+            guards.solve(facts, body);
+        }
+        guards
+    }
+
+    /// The locks that are surely held when `event` runs.
+    pub fn at(&self, facts: &Facts<'_>, body: BodyId, event: EventId) -> Vec<(Lock, bool)> {
+        let mut locks: Vec<(Lock, bool)> = self.throughout.iter().map(|l| (l.clone(), false)).collect();
+        if self.held.is_empty() {
+            return locks;
+        }
+        let flow = facts.flow(body);
+        let block = flow.block_of(event);
+        let mut bits = self.entry[block.index()];
+        let events = &facts.program.body(body).ir.blocks[block.index()].events;
+        for &e in &events[..flow.position(event).min(events.len())] {
+            bits = self.step(facts, body, e, bits);
+        }
+        for (i, h) in self.held.iter().enumerate() {
+            if bits & (1 << i) != 0 {
+                locks.push((h.lock.clone(), h.shared));
+            }
+        }
+        locks
+    }
+
+    fn step(&self, facts: &Facts<'_>, body: BodyId, event: EventId, mut bits: u64) -> u64 {
+        for (i, h) in self.held.iter().enumerate() {
+            if h.acquired == event {
+                bits |= 1 << i;
+            } else if bits & (1 << i) != 0 && ends(facts, body, event, h) {
+                bits &= !(1 << i);
+            }
+        }
+        bits
+    }
+
+    fn solve(&mut self, facts: &Facts<'_>, body: BodyId) {
+        let blocks = &facts.program.body(body).ir.blocks;
+        let flow = facts.flow(body);
+        let mut entry = vec![u64::MAX; blocks.len()];
+        entry[0] = 0;
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for (i, block) in blocks.iter().enumerate() {
+                if i > 0 {
+                    let mut new = u64::MAX;
+                    for p in flow.predecessors(BlockId(i as u32)) {
+                        let mut out = entry[p.index()];
+                        if out != u64::MAX {
+                            for e in &blocks[p.index()].events {
+                                out = self.step(facts, body, *e, out);
+                            }
+                        }
+                        new &= out;
+                    }
+                    if new != entry[i] {
+                        entry[i] = new;
+                        changed = true;
+                    }
+                }
+                let _ = block;
+            }
+        }
+        for e in &mut entry {
+            if *e == u64::MAX {
+                *e = 0;
+            }
+        }
+        self.entry = entry;
+    }
+}
+
+fn is_guard(facts: &Facts<'_>, ty: &Type) -> bool {
+    match ty {
+        Type::Known(Known::Guard | Known::ReadGuard, _) => true,
+        Type::Adt(d, _) => is_guard_type(facts, *d),
+        Type::External(path, _) => path.ends_with("Guard") && !path.contains("epoch") && !path.contains("seize"),
+        _ => false,
+    }
+}
+
+/// An in-crate type that stands for holding a lock: named so, and with something to do when dropped.
+fn is_guard_type(facts: &Facts<'_>, adt: DefId) -> bool {
+    let item = &facts.program.def(adt).item;
+    item.name.ends_with("Guard") && facts.program.implements(adt, "Drop")
+}
+
+fn acquisition(facts: &Facts<'_>, body: BodyId, event: EventId, call: &crate::ir::Call) -> Option<Held> {
+    let program = facts.program;
+    let ty = program.call_type(body, call);
+    let inner = match &ty {
+        Type::Known(Known::Option | Known::Result, args) => args.first()?,
+        ty => ty,
+    };
+    let Callee::Method { receiver, name, .. } = &call.callee else {
+        // `lock(&self.m)`, `Guard::new(&lock)`.
+        if !is_guard(facts, inner) {
+            return None;
+        }
+        let place = call.args.first().map(|v| program.value_ref(body, *v));
+        let lock = place.map_or_else(|| Lock::Named(format!("{ty:?}")), |p| lock_of(facts, &p));
+        return Some(Held {
+            lock,
+            shared: false,
+            acquired: event,
+            holders: holders(facts, body, event)?,
+            by_call: false,
+        });
+    };
+    let place = program.place_ref(body, receiver);
+    let shared = matches!(inner, Type::Known(Known::ReadGuard, _)) || matches!(name.as_str(), "read" | "lock_shared");
+    if is_guard(facts, inner) {
+        let receiver_is_guard = is_guard(facts, program.place_type(body, receiver).peeled_refs());
+        if receiver_is_guard {
+            return None;
+        }
+        let holders = holders(facts, body, event)?;
+        return Some(Held { lock: lock_of(facts, &place), shared, acquired: event, holders, by_call: false });
+    }
+    // A raw lock: taken by a call that returns nothing, given back by `unlock`.
+    let returns_nothing =
+        matches!(&ty, Type::Tuple(t) if t.is_empty()) || ty.is_unknown() && program.result_unused(body, event);
+    (ACQUIRING.contains(&name.as_str()) && !matches!(name.as_str(), "read" | "write") && returns_nothing)
+        .then(|| Held { lock: lock_of(facts, &place), shared, acquired: event, holders: Vec::new(), by_call: true })
+}
+
+fn lock_of(facts: &Facts<'_>, place: &crate::resolve::places::PlaceRef) -> Lock {
+    match place.location() {
+        Some(key) => Lock::Location(Key::of(key)),
+        None => match place.root {
+            Root::Unknown | Root::Value(..) => Lock::Named(format!("{:?}{:?}", place.root, place.steps)),
+            _ => Lock::Named(place.display(facts.program)),
+        },
+    }
+}
+
+/// The variables that keep the guard alive; `None` if it is a temporary.
+fn holders(facts: &Facts<'_>, body: BodyId, event: EventId) -> Option<Vec<LocalId>> {
+    let b = facts.program.body(body).ir;
+    let result = facts.result_of(body, event)?;
+    let found: Vec<LocalId> = b
+        .locals
+        .iter()
+        .enumerate()
+        .filter(|(_, l)| l.name != "_" && l.init.is_some_and(|v| is_same_guard(facts, body, v, result, 0)))
+        .map(|(i, _)| LocalId(i as u32))
+        .collect();
+    (!found.is_empty()).then_some(found)
+}
+
+/// Whether `value` is the guard `guard`, taken out of results and options.
+fn is_same_guard(facts: &Facts<'_>, body: BodyId, value: ValueId, guard: ValueId, depth: u32) -> bool {
+    if value == guard {
+        return true;
+    }
+    if depth > 8 {
+        return false;
+    }
+    let again = |v: ValueId| is_same_guard(facts, body, v, guard, depth + 1);
+    match facts.value(body, value) {
+        ValueKind::Part { of, variant: Some(_), .. } => again(*of),
+        ValueKind::Phi(ops) => ops.iter().any(|(_, v)| again(*v)),
+        ValueKind::Read(p) if p.proj.is_empty() => match p.base {
+            crate::ir::Base::Local(_, v) | crate::ir::Base::Value(v) => again(v),
+            crate::ir::Base::Path(_) => false,
+        },
+        ValueKind::Event(e) => match &facts.event(body, *e).kind {
+            EventKind::Call(call) => match &call.callee {
+                Callee::Method { receiver, name, .. }
+                    if matches!(
+                        name.as_str(),
+                        "unwrap"
+                            | "expect"
+                            | "unwrap_or_else"
+                            | "ok"
+                            | "map_err"
+                            | "unwrap_or_default"
+                            | "into_inner"
+                            | "ignore_poison"
+                    ) =>
+                {
+                    match receiver.base {
+                        crate::ir::Base::Local(_, v) | crate::ir::Base::Value(v) => again(v),
+                        crate::ir::Base::Path(_) => false,
+                    }
+                }
+                // `Condvar::wait(guard)` hands the guard back.
+                _ => {
+                    call.args.first().is_some_and(|v| again(*v))
+                        && is_guard(facts, &facts.program.call_type(body, call))
+                }
+            },
+            EventKind::Await(v) => again(*v),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Whether the lock is given back at this event.
+fn ends(facts: &Facts<'_>, body: BodyId, event: EventId, held: &Held) -> bool {
+    match &facts.event(body, event).kind {
+        EventKind::ScopeEnd(l) => held.holders.contains(l),
+        EventKind::Call(call) => match &call.callee {
+            Callee::Path(p) if p.last() == "drop" => {
+                call.args.iter().any(|v| reads_local(facts, body, *v, &held.holders))
+            }
+            Callee::Method { receiver, name, .. } if held.by_call && name.contains("unlock") => {
+                lock_of(facts, &facts.program.place_ref(body, receiver)) == held.lock
+            }
+            Callee::Method { name, .. } if name.contains("unlock") => {
+                call.args.iter().any(|v| reads_local(facts, body, *v, &held.holders))
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn reads_local(facts: &Facts<'_>, body: BodyId, value: ValueId, locals: &[LocalId]) -> bool {
+    match facts.value(body, value) {
+        ValueKind::Read(p) => matches!(p.base, crate::ir::Base::Local(l, _) if locals.contains(&l)),
+        ValueKind::Phi(_) | ValueKind::Event(_) | ValueKind::Part { .. } => {
+            let init = |l: &LocalId| facts.program.body(body).ir.locals[l.index()].init;
+            locals.iter().any(|l| init(l) == Some(value))
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,374 @@
+//! Names, types and places across the analysed crates.
+//!
+//! [`Program::build`] numbers every module, item and body; names are looked up on demand ([`modules`]), types of
+//! values are inferred on demand ([`infer`]), and [`places`] says which piece of memory an operation touches,
+//! through references, smart pointers and accessors. Nothing here fails: what cannot be decided is unknown.
+
+pub mod calls;
+pub mod infer;
+pub mod modules;
+pub mod places;
+pub mod types;
+pub mod vocabulary;
+
+use std::sync::{Mutex, OnceLock};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::ir::{self, BodyIdx, Cfg, Item, ItemKind};
+use crate::source::FileId;
+pub use modules::{Binding, Mod, Res};
+pub use types::{Atomic, Known, Type};
+
+macro_rules! id {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub u32);
+
+        impl $name {
+            pub fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    )*};
+}
+
+id! {
+    /// A module, or the anonymous scope of a function that declares items.
+    ModId;
+    /// An item of the analysed crates.
+    DefId;
+    /// A function, closure, `async` block or initialiser of the analysed crates.
+    BodyId;
+}
+
+/// A crate to analyse: its files, each with the module path it stands at.
+#[derive(Debug, Clone, Default)]
+pub struct CrateInput {
+    pub name: String,
+    /// Files in the order of their discovery, the root first (empty path). One file may stand at several paths.
+    pub files: Vec<(FileId, Vec<String>)>,
+    /// The names under which other analysed crates are visible here, with their position in the input.
+    pub externs: Vec<(String, usize)>,
+    /// Everything in it is test code: an integration test, bench or example target.
+    pub is_test: bool,
+    /// The conditions that are known to hold or not to hold.
+    pub links_std: bool,
+}
+
+/// An item with its surroundings.
+#[derive(Debug)]
+pub struct Def<'a> {
+    pub item: &'a Item,
+    pub file: FileId,
+    /// The module (or function scope) whose names it sees.
+    pub scope: ModId,
+    /// The impl or trait it belongs to.
+    pub parent: Option<DefId>,
+    pub krate: usize,
+    /// All conditions around it.
+    pub cfg: Cfg,
+    pub is_test: bool,
+}
+
+/// A body with its surroundings.
+#[derive(Debug)]
+pub struct BodyRef<'a> {
+    pub ir: &'a ir::Body,
+    pub file: FileId,
+    pub idx: BodyIdx,
+    /// The function, static or const whose code it is part of.
+    pub owner: DefId,
+    /// Where names are looked up.
+    pub scope: ModId,
+    pub parent: Option<BodyId>,
+    pub types: Vec<OnceLock<Type>>,
+}
+
+/// Everything that was lowered, with its names linked.
+#[derive(Debug)]
+pub struct Program<'a> {
+    pub files: &'a [Option<ir::File>],
+    pub crates: Vec<CrateInput>,
+    pub mods: Vec<Mod<'a>>,
+    pub defs: Vec<Def<'a>>,
+    pub bodies: Vec<BodyRef<'a>>,
+    body_ids: FxHashMap<(FileId, BodyIdx), BodyId>,
+    def_ids: FxHashMap<*const Item, DefId>,
+    crate_roots: Vec<ModId>,
+    children: FxHashMap<(ModId, String), ModId>,
+    /// Inherent and trait methods by the type they are written for.
+    methods: FxHashMap<DefId, FxHashMap<&'a str, Vec<DefId>>>,
+    /// Impl blocks by self type.
+    pub impls: FxHashMap<DefId, Vec<DefId>>,
+    /// Impl blocks by (in-crate) trait.
+    pub trait_impls: FxHashMap<DefId, Vec<DefId>>,
+    /// Methods of traits written for types that are not the program's own, by name.
+    foreign_methods: FxHashMap<&'a str, Vec<DefId>>,
+    deref_targets: FxHashMap<DefId, (DefId, &'a ir::Ty)>,
+    wanted: Mutex<FxHashSet<FileId>>,
+    accessors: Vec<OnceLock<Option<places::Accessor>>>,
+}
+
+impl<'a> Program<'a> {
+    /// Links the lowered files of `crates`. `files` is indexed by [`FileId`]; a file that was not lowered is `None`.
+    pub fn build(files: &'a [Option<ir::File>], crates: Vec<CrateInput>) -> Program<'a> {
+        let mut program = Program {
+            files,
+            crates: Vec::new(),
+            mods: Vec::new(),
+            defs: Vec::new(),
+            bodies: Vec::new(),
+            body_ids: FxHashMap::default(),
+            def_ids: FxHashMap::default(),
+            crate_roots: Vec::new(),
+            children: FxHashMap::default(),
+            methods: FxHashMap::default(),
+            impls: FxHashMap::default(),
+            trait_impls: FxHashMap::default(),
+            foreign_methods: FxHashMap::default(),
+            deref_targets: FxHashMap::default(),
+            wanted: Mutex::new(FxHashSet::default()),
+            accessors: Vec::new(),
+        };
+        let mut builder = modules::Builder::new(&mut program);
+        for (index, krate) in crates.iter().enumerate() {
+            builder.add_crate(index, krate);
+        }
+        program.crates = crates;
+        program.accessors = std::iter::repeat_with(OnceLock::new).take(program.defs.len()).collect();
+        program.index_impls();
+        program
+    }
+
+    pub fn def(&self, id: DefId) -> &Def<'a> {
+        &self.defs[id.index()]
+    }
+
+    pub fn body(&self, id: BodyId) -> &BodyRef<'a> {
+        &self.bodies[id.index()]
+    }
+
+    pub fn module(&self, id: ModId) -> &Mod<'a> {
+        &self.mods[id.index()]
+    }
+
+    pub fn crate_root(&self, krate: usize) -> ModId {
+        self.crate_roots[krate]
+    }
+
+    pub fn body_id(&self, file: FileId, idx: BodyIdx) -> Option<BodyId> {
+        self.body_ids.get(&(file, idx)).copied()
+    }
+
+    /// The body of a closure or block made in `body`.
+    pub fn nested_body(&self, body: BodyId, idx: BodyIdx) -> Option<BodyId> {
+        self.body_id(self.body(body).file, idx)
+    }
+
+    /// The number of an item, if it is one of the analysed crates'.
+    pub fn def_of(&self, item: &Item) -> Option<DefId> {
+        self.def_ids.get(&std::ptr::from_ref(item)).copied()
+    }
+
+    pub fn def_ids(&self) -> impl Iterator<Item = DefId> + use<> {
+        (0..self.defs.len() as u32).map(DefId)
+    }
+
+    pub fn body_ids(&self) -> impl Iterator<Item = BodyId> + use<> {
+        (0..self.bodies.len() as u32).map(BodyId)
+    }
+
+    /// The body of a function (or the initialiser of a static), if it has one.
+    pub fn body_of(&self, def: DefId) -> Option<BodyId> {
+        let d = self.def(def);
+        let idx = match &d.item.kind {
+            ItemKind::Fn(f) => f.body?,
+            ItemKind::Static { init, .. } | ItemKind::Const { init, .. } => (*init)?,
+            _ => return None,
+        };
+        self.body_id(d.file, idx)
+    }
+
+    /// Whether nothing reads what an event gives.
+    pub fn result_unused(&self, body: BodyId, event: ir::EventId) -> bool {
+        !self.body(body).ir.values.iter().any(|v| v.kind == ir::ValueKind::Event(event))
+    }
+
+    /// The function record of a definition.
+    pub fn function(&self, def: DefId) -> Option<&'a ir::Function> {
+        match &self.def(def).item.kind {
+            ItemKind::Fn(f) => Some(f),
+            _ => None,
+        }
+    }
+
+    /// The outermost body around a closure or `async` block.
+    pub fn outermost(&self, mut body: BodyId) -> BodyId {
+        while let Some(parent) = self.body(body).parent {
+            body = parent;
+        }
+        body
+    }
+
+    /// The type whose impl (or the trait in which) a function stands.
+    pub fn self_type(&self, def: DefId) -> Type {
+        match self.def(def).parent.map(|p| (p, &self.def(p).item.kind)) {
+            Some((p, ItemKind::Impl(i))) => self.lower_type(p, &i.self_ty),
+            Some((p, ItemKind::Trait { .. })) => Type::Bounded(vec![p]),
+            _ => Type::Unknown,
+        }
+    }
+
+    /// The type definition in whose impl a function stands.
+    pub fn self_adt(&self, def: DefId) -> Option<DefId> {
+        match self.self_type(def).peeled() {
+            Type::Adt(adt, _) => Some(*adt),
+            _ => None,
+        }
+    }
+
+    /// The trait that a method implements, by its last name.
+    pub fn implemented_trait(&self, def: DefId) -> Option<&'a str> {
+        match &self.def(self.def(def).parent?).item.kind {
+            ItemKind::Impl(i) => i.of_trait.as_ref().map(|p| p.last()),
+            _ => None,
+        }
+    }
+
+    /// A name as users would write it: `Queue::push`, `COUNTER`, `helper`.
+    pub fn name(&self, def: DefId) -> String {
+        let d = self.def(def);
+        match self.self_adt(def) {
+            Some(adt) if self.def(adt).item.name != d.item.name => {
+                format!("{}::{}", self.def(adt).item.name, d.item.name)
+            }
+            _ => match d.parent.map(|p| &self.def(p).item) {
+                Some(Item { kind: ItemKind::Trait { .. }, name, .. }) => format!("{name}::{}", d.item.name),
+                _ => d.item.name.clone(),
+            },
+        }
+    }
+
+    /// The full path inside its crate: `queue::Queue::push`.
+    pub fn path(&self, def: DefId) -> String {
+        let mut path = self.module_path(self.def(def).scope);
+        path.push(self.name(def));
+        path.join("::")
+    }
+
+    pub fn module_path(&self, module: ModId) -> Vec<String> {
+        let mut path = Vec::new();
+        let mut at = Some(module);
+        while let Some(m) = at {
+            let m = self.module(m);
+            if !m.name.is_empty() && m.parent.is_some() {
+                path.push(m.name.clone());
+            }
+            at = m.parent;
+        }
+        path.reverse();
+        path
+    }
+
+    /// Methods written for a type under that name, inherent ones first.
+    pub fn methods_of(&self, adt: DefId, name: &str) -> &[DefId] {
+        self.methods.get(&adt).and_then(|m| m.get(name)).map_or(&[], |v| v)
+    }
+
+    pub fn methods_on_foreign_types(&self, name: &str) -> &[DefId] {
+        self.foreign_methods.get(name).map_or(&[], |v| v)
+    }
+
+    /// All functions in the impls of a type, traits' included.
+    pub fn functions_of(&self, adt: DefId) -> impl Iterator<Item = DefId> + '_ {
+        self.impls.get(&adt).into_iter().flatten().flat_map(|&i| match &self.def(i).item.kind {
+            ItemKind::Impl(imp) => imp.items.iter().filter_map(|it| self.def_of(it)).collect::<Vec<_>>(),
+            _ => Vec::new(),
+        })
+    }
+
+    /// Whether the type implements the (foreign or own) trait of that last name, by an impl in the source.
+    pub fn implements(&self, adt: DefId, trait_name: &str) -> bool {
+        self.impls.get(&adt).into_iter().flatten().any(|&i| match &self.def(i).item.kind {
+            ItemKind::Impl(imp) => !imp.negative && imp.of_trait.as_ref().is_some_and(|p| p.last() == trait_name),
+            _ => false,
+        }) || self.derives(adt, trait_name)
+    }
+
+    /// Whether a `#[derive(…)]` on the type names the trait.
+    pub fn derives(&self, adt: DefId, trait_name: &str) -> bool {
+        self.def(adt)
+            .item
+            .attrs
+            .iter()
+            .any(|a| a.path == "derive" && a.tokens.split([',', ' ', ':']).any(|t| t.trim() == trait_name))
+    }
+
+    /// Files that a lookup would have had to see and that were not lowered.
+    pub fn take_wanted(&self) -> Vec<FileId> {
+        let mut wanted: Vec<FileId> = match self.wanted.lock() {
+            Ok(mut w) => w.drain().collect(),
+            Err(_) => Vec::new(),
+        };
+        wanted.sort_unstable();
+        wanted
+    }
+
+    fn want(&self, files: &[FileId]) {
+        if let Ok(mut wanted) = self.wanted.lock() {
+            wanted.extend(files.iter().copied());
+        }
+    }
+
+    fn index_impls(&mut self) {
+        let mut methods: FxHashMap<DefId, FxHashMap<&'a str, Vec<DefId>>> = FxHashMap::default();
+        let mut impls: FxHashMap<DefId, Vec<DefId>> = FxHashMap::default();
+        let mut trait_impls: FxHashMap<DefId, Vec<DefId>> = FxHashMap::default();
+        let mut foreign: FxHashMap<&'a str, Vec<DefId>> = FxHashMap::default();
+        let mut derefs = FxHashMap::default();
+        // Inherent impls first, so that their methods come before a trait's of the same name.
+        let (inherent, of_traits): (Vec<DefId>, Vec<DefId>) = self
+            .def_ids()
+            .filter(|&d| matches!(self.def(d).item.kind, ItemKind::Impl(_)))
+            .partition(|&d| matches!(&self.def(d).item.kind, ItemKind::Impl(i) if i.of_trait.is_none()));
+        for id in inherent.into_iter().chain(of_traits) {
+            let ItemKind::Impl(imp) = &self.def(id).item.kind else { continue };
+            let self_ty = self.lower_type(id, &imp.self_ty);
+            let adt = match self_ty.peeled() {
+                Type::Adt(adt, _) => Some(*adt),
+                _ => None,
+            };
+            if let Some(adt) = adt {
+                impls.entry(adt).or_default().push(id);
+            }
+            if let Some(path) = &imp.of_trait {
+                if let Res::Def(t) = self.resolve_type_path(self.def(id).scope, path) {
+                    trait_impls.entry(t).or_default().push(id);
+                }
+                if let (Some(adt), "Deref") = (adt, path.last()) {
+                    let target = imp.items.iter().find_map(|it| match &it.kind {
+                        ItemKind::TypeAlias { ty: Some(ty), .. } if it.name == "Target" => Some(ty),
+                        _ => None,
+                    });
+                    if let Some(target) = target {
+                        derefs.entry(adt).or_insert((id, target));
+                    }
+                }
+            }
+            for item in &imp.items {
+                let (ItemKind::Fn(_), Some(def)) = (&item.kind, self.def_of(item)) else { continue };
+                match adt {
+                    Some(adt) => methods.entry(adt).or_default().entry(item.name.as_str()).or_default().push(def),
+                    None => foreign.entry(item.name.as_str()).or_default().push(def),
+                }
+            }
+        }
+        self.methods = methods;
+        self.impls = impls;
+        self.trait_impls = trait_impls;
+        self.foreign_methods = foreign;
+        self.deref_targets = derefs;
+    }
+}

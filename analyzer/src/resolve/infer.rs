@@ -1,0 +1,748 @@
+//! The types of values and places, inferred on demand from annotations, signatures and the vocabulary.
+//!
+//! This is no type checker: it follows what is written far enough to say which field of which type an operation
+//! touches, and says [`Type::Unknown`] where generics, traits or foreign code take over.
+
+use std::cell::RefCell;
+
+use rustc_hash::FxHashSet;
+
+use super::types::{Atomic, Known, Type};
+use super::vocabulary::{self, Meaning};
+use super::{BodyId, DefId, Program, Res};
+use crate::ir::{self, AtomicOpKind, Base, EventKind, ItemKind, Place, Proj, Ty, ValueId, ValueKind};
+
+/// How deep types and aliases are followed.
+const MAX_DEPTH: u32 = 32;
+/// How many automatic dereferences a field or method access makes.
+const MAX_DEREFS: usize = 12;
+
+thread_local! {
+    /// Values whose type is being inferred, so that loops through phis end.
+    static VISITING: RefCell<FxHashSet<(BodyId, ValueId)>> = RefCell::default();
+}
+
+/// The path under which iterators over `T` are known here.
+const ITERATOR: &str = "std::iter::Iterator";
+
+pub fn iterator_of(item: Type) -> Type {
+    Type::External(ITERATOR.to_owned(), vec![item])
+}
+
+impl<'a> Program<'a> {
+    /// A type as written in the item `context` (whose generics, `Self` and imports apply).
+    pub fn lower_type(&self, context: DefId, ty: &Ty) -> Type {
+        self.lower_type_at(context, ty, 0)
+    }
+
+    fn lower_type_at(&self, context: DefId, ty: &Ty, depth: u32) -> Type {
+        if depth > MAX_DEPTH {
+            return Type::Unknown;
+        }
+        let lower = |t: &Ty| self.lower_type_at(context, t, depth + 1);
+        match ty {
+            Ty::Path(path) => self.lower_path_type(context, path, depth),
+            Ty::Ref { mutable, inner, .. } => Type::Ref { mutable: *mutable, inner: Box::new(lower(inner)) },
+            Ty::Ptr { mutable, inner } => Type::Ptr { mutable: *mutable, inner: Box::new(lower(inner)) },
+            Ty::Slice(inner) => Type::Slice(Box::new(lower(inner))),
+            Ty::Array(inner, len) => Type::Array(Box::new(lower(inner)), parse_len(len)),
+            Ty::Tuple(items) => Type::Tuple(items.iter().map(lower).collect()),
+            Ty::FnPtr { .. } => Type::FnPtr,
+            Ty::Impl(bounds) | Ty::Dyn(bounds) => self.lower_bounds(context, bounds, depth),
+            Ty::Never => Type::Never,
+            Ty::Infer | Ty::Opaque => Type::Unknown,
+        }
+    }
+
+    fn lower_bounds(&self, context: DefId, bounds: &[ir::Bound], depth: u32) -> Type {
+        let scope = self.def(context).scope;
+        for b in bounds {
+            if matches!(b.path.last(), "Iterator" | "IntoIterator" | "DoubleEndedIterator" | "ExactSizeIterator") {
+                let item = b.path.segments.last().and_then(|s| s.bindings.iter().find(|(n, _)| n == "Item"));
+                if let Some((_, item)) = item {
+                    return iterator_of(self.lower_type_at(context, item, depth + 1));
+                }
+            }
+            if b.path.last() == "Deref" {
+                let target = b.path.segments.last().and_then(|s| s.bindings.iter().find(|(n, _)| n == "Target"));
+                if let Some((_, target)) = target {
+                    return self.lower_type_at(context, target, depth + 1).reference(false);
+                }
+            }
+        }
+        let traits: Vec<DefId> = bounds
+            .iter()
+            .filter_map(|b| match self.resolve_type_path(scope, &b.path) {
+                Res::Def(d) => Some(d),
+                _ => None,
+            })
+            .collect();
+        if traits.is_empty() { Type::Unknown } else { Type::Bounded(traits) }
+    }
+
+    fn lower_path_type(&self, context: DefId, path: &ir::Path, depth: u32) -> Type {
+        if path.qself.is_some() {
+            return Type::Unknown;
+        }
+        let first = path.segments.first().map_or("", |s| s.name.as_str());
+        if path.segments.len() == 1 && self.is_generic_param(context, first) {
+            return Type::Param(first.to_owned());
+        }
+        if first == "Self" {
+            return match path.segments.len() {
+                1 => self.self_type_at(context, depth + 1),
+                2 => self.assoc_type(context, path.last(), depth + 1),
+                _ => Type::Unknown,
+            };
+        }
+        let args = || -> Vec<Type> {
+            let segment = path.segments.last();
+            segment.into_iter().flat_map(|s| &s.args).map(|t| self.lower_type_at(context, t, depth + 1)).collect()
+        };
+        match self.resolve_type_path(self.def(context).scope, path) {
+            Res::Def(d) => self.type_of_def(d, args(), depth),
+            Res::External(full) => {
+                if let (1, Some(prim)) = (path.segments.len(), primitive(first)) {
+                    return Type::Prim(prim);
+                }
+                from_meaning(vocabulary::by_path(&full), &full, args())
+            }
+            Res::Unknown => {
+                if let (1, Some(prim)) = (path.segments.len(), primitive(first)) {
+                    return Type::Prim(prim);
+                }
+                // An import that could not be followed: a distinctive name speaks for itself.
+                match vocabulary::by_name(path.last()) {
+                    Some(meaning) => from_meaning(Some(meaning), path.last(), args()),
+                    None => Type::Unknown,
+                }
+            }
+            _ => Type::Unknown,
+        }
+    }
+
+    /// The type that a definition names, given generic arguments.
+    fn type_of_def(&self, def: DefId, args: Vec<Type>, depth: u32) -> Type {
+        match &self.def(def).item.kind {
+            ItemKind::Struct(_) | ItemKind::Enum(_) | ItemKind::Union(_) => Type::Adt(def, args),
+            ItemKind::TypeAlias { generics, ty: Some(ty) } => {
+                let target = self.lower_type_at(def, ty, depth + 1);
+                substitute(&target, &type_params(generics), &args)
+            }
+            ItemKind::Trait { .. } => Type::Bounded(vec![def]),
+            _ => Type::Unknown,
+        }
+    }
+
+    fn self_type_at(&self, context: DefId, depth: u32) -> Type {
+        let mut at = Some(context);
+        while let Some(d) = at {
+            match &self.def(d).item.kind {
+                ItemKind::Impl(i) => return self.lower_type_at(d, &i.self_ty, depth + 1),
+                ItemKind::Trait { .. } => return Type::Bounded(vec![d]),
+                ItemKind::Struct(s) | ItemKind::Union(s) => return Type::Adt(d, params_as_args(&s.generics)),
+                ItemKind::Enum(e) => return Type::Adt(d, params_as_args(&e.generics)),
+                _ => at = self.def(d).parent,
+            }
+        }
+        Type::Unknown
+    }
+
+    fn assoc_type(&self, context: DefId, name: &str, depth: u32) -> Type {
+        let parent = match self.def(context).item.kind {
+            ItemKind::Impl(_) => Some(context),
+            _ => self.def(context).parent,
+        };
+        let Some(parent) = parent else { return Type::Unknown };
+        let ItemKind::Impl(imp) = &self.def(parent).item.kind else { return Type::Unknown };
+        let found = imp.items.iter().find_map(|i| match &i.kind {
+            ItemKind::TypeAlias { ty: Some(ty), .. } if i.name == name => Some(ty),
+            _ => None,
+        });
+        found.map_or(Type::Unknown, |ty| self.lower_type_at(parent, ty, depth + 1))
+    }
+
+    fn generics_of(&self, def: DefId) -> Option<&'a ir::Generics> {
+        match &self.def(def).item.kind {
+            ItemKind::Struct(s) | ItemKind::Union(s) => Some(&s.generics),
+            ItemKind::Enum(e) => Some(&e.generics),
+            ItemKind::TypeAlias { generics, .. } | ItemKind::Trait { generics, .. } => Some(generics),
+            ItemKind::Impl(i) => Some(&i.generics),
+            ItemKind::Fn(f) => Some(&f.generics),
+            _ => None,
+        }
+    }
+
+    fn is_generic_param(&self, context: DefId, name: &str) -> bool {
+        let declares = |d: DefId| {
+            self.generics_of(d)
+                .is_some_and(|g| g.params.iter().any(|p| p.kind == ir::GenericKind::Type && p.name == name))
+        };
+        declares(context) || self.def(context).parent.is_some_and(declares)
+    }
+
+    /// The traits of the analysed crates that bound a generic parameter, where it is used.
+    fn bounds_of_param(&self, context: DefId, name: &str) -> Vec<DefId> {
+        let mut traits = Vec::new();
+        for d in [Some(context), self.def(context).parent].into_iter().flatten() {
+            let Some(g) = self.generics_of(d) else { continue };
+            let direct = g.params.iter().filter(|p| p.name == name).flat_map(|p| &p.bounds);
+            let clauses = g.predicates.iter().filter(|(t, _)| matches!(t, Ty::Path(p) if p.ident() == Some(name)));
+            for b in direct.chain(clauses.flat_map(|(_, b)| b)) {
+                if let Res::Def(t) = self.resolve_type_path(self.def(d).scope, &b.path) {
+                    traits.push(t);
+                }
+            }
+        }
+        traits
+    }
+
+    /// The type of a field, if the type has a field of that name.
+    pub fn field_type(&self, ty: &Type, field: &str) -> Option<Type> {
+        match ty {
+            Type::Adt(def, args) => {
+                let (ItemKind::Struct(s) | ItemKind::Union(s)) = &self.def(*def).item.kind else { return None };
+                let f = s.fields.iter().find(|f| f.name == field)?;
+                Some(substitute(&self.lower_type(*def, &f.ty), &type_params(&s.generics), args))
+            }
+            Type::Tuple(items) => items.get(field.parse::<usize>().ok()?).cloned(),
+            Type::Known(Known::Transparent, args) if field == "0" => args.first().cloned(),
+            _ => None,
+        }
+    }
+
+    /// The type of a variant's field.
+    fn variant_field_type(&self, ty: &Type, variant: &str, field: &str) -> Type {
+        match (ty.peeled(), variant) {
+            (Type::Known(Known::Option, args), "Some") | (Type::Known(Known::Result, args), "Ok") => {
+                args.first().cloned().unwrap_or(Type::Unknown)
+            }
+            (Type::Known(Known::Result, args), "Err") => args.get(1).cloned().unwrap_or(Type::Unknown),
+            (Type::Adt(def, args), _) => match &self.def(*def).item.kind {
+                ItemKind::Enum(e) => {
+                    let v = e.variants.iter().find(|v| v.name == variant);
+                    let f = v.and_then(|v| v.fields.iter().find(|f| f.name == field));
+                    f.map_or(Type::Unknown, |f| {
+                        substitute(&self.lower_type(*def, &f.ty), &type_params(&e.generics), args)
+                    })
+                }
+                _ => self.field_type(ty.peeled(), field).unwrap_or(Type::Unknown),
+            },
+            (Type::Known(Known::Guard | Known::ReadGuard, _), "Ok") => ty.clone(),
+            _ => Type::Unknown,
+        }
+    }
+
+    /// One automatic dereference, through known smart pointers and the crates' own `Deref` impls.
+    pub fn deref(&self, ty: &Type) -> Option<Type> {
+        if let Some(inner) = ty.builtin_deref() {
+            return Some(inner.clone());
+        }
+        let Type::Adt(def, args) = ty else { return None };
+        let (imp, target) = *self.deref_targets.get(def)?;
+        let target = self.lower_type(imp, target);
+        Some(self.apply_impl_args(imp, &target, args))
+    }
+
+    /// Replaces the generics of an impl by the arguments that its self type has here.
+    fn apply_impl_args(&self, imp: DefId, ty: &Type, args: &[Type]) -> Type {
+        let ItemKind::Impl(i) = &self.def(imp).item.kind else { return ty.clone() };
+        let Ty::Path(p) = &i.self_ty else { return ty.clone() };
+        let names: Vec<&str> = p
+            .segments
+            .last()
+            .into_iter()
+            .flat_map(|s| &s.args)
+            .map(|a| match a {
+                Ty::Path(p) => p.ident().unwrap_or(""),
+                _ => "",
+            })
+            .collect();
+        substitute(ty, &names, args)
+    }
+
+    /// The type behind a value and everything that dereferences on the way, outermost first.
+    pub fn autoderef(&self, ty: &Type) -> Vec<Type> {
+        let mut chain = vec![ty.clone()];
+        while chain.len() < MAX_DEREFS {
+            let next = match chain.last() {
+                Some(last) => self.deref(last),
+                None => None,
+            };
+            match next {
+                Some(t) if !chain.contains(&t) => chain.push(t),
+                _ => break,
+            }
+        }
+        chain
+    }
+
+    /// The atomic that a receiver of this type is or dereferences to.
+    pub fn as_atomic(&self, ty: &Type) -> Option<(Atomic, Type)> {
+        self.autoderef(ty).into_iter().find_map(|t| match t {
+            Type::Atomic(kind, value) => Some((kind, *value)),
+            _ => None,
+        })
+    }
+
+    /// The type of a value.
+    pub fn type_of(&self, body: BodyId, value: ValueId) -> Type {
+        let b = self.body(body);
+        let Some(cell) = b.types.get(value.index()) else { return Type::Unknown };
+        if let Some(ty) = cell.get() {
+            return ty.clone();
+        }
+        let entered = VISITING.with_borrow_mut(|v| v.len() < 400 && v.insert((body, value)));
+        if !entered {
+            return Type::Unknown;
+        }
+        let ty = self.infer(body, value);
+        VISITING.with_borrow_mut(|v| v.remove(&(body, value)));
+        let _ = cell.set(ty.clone());
+        ty
+    }
+
+    fn infer(&self, body: BodyId, value: ValueId) -> Type {
+        let b = self.body(body);
+        let Some(v) = b.ir.values.get(value.index()) else { return Type::Unknown };
+        let of = |v: ValueId| self.type_of(body, v);
+        match &v.kind {
+            ValueKind::Param(i) => self.param_type(body, *i),
+            ValueKind::Capture(i) => match (b.parent, b.ir.captures.get(*i as usize)) {
+                (Some(parent), Some(c)) => self.local_type(parent, c.outer, c.value),
+                _ => Type::Unknown,
+            },
+            ValueKind::Int(_) | ValueKind::Unknown | ValueKind::Range { .. } => Type::Unknown,
+            ValueKind::Bool(_) | ValueKind::Matches { .. } => Type::Prim("bool"),
+            ValueKind::Lit(text) => literal_type(text),
+            ValueKind::Path(path) => self.path_value_type(body, path),
+            ValueKind::Read(place) => self.place_type(body, place),
+            ValueKind::Ref { mutable, place } => self.place_type(body, place).reference(*mutable),
+            ValueKind::RawRef { mutable, place } => {
+                Type::Ptr { mutable: *mutable, inner: Box::new(self.place_type(body, place)) }
+            }
+            ValueKind::Event(e) => self.event_type(body, *e),
+            ValueKind::Binary(op, l, r) => {
+                use ir::BinOp::*;
+                match op {
+                    Eq | Ne | Lt | Le | Gt | Ge | And | Or => Type::Prim("bool"),
+                    _ => match of(*l) {
+                        Type::Unknown => of(*r),
+                        ty => ty,
+                    },
+                }
+            }
+            ValueKind::Not(v) | ValueKind::Neg(v) => of(*v),
+            ValueKind::Cast(v, ty) => match self.lower_type(b.owner, ty) {
+                // `as *mut _` keeps what was pointed to.
+                Type::Ptr { mutable, inner } if inner.is_unknown() => {
+                    let pointee = match of(*v) {
+                        Type::Ref { inner, .. } | Type::Ptr { inner, .. } => inner,
+                        _ => inner,
+                    };
+                    Type::Ptr { mutable, inner: pointee }
+                }
+                Type::Unknown => of(*v),
+                ty => ty,
+            },
+            ValueKind::Tuple(items) => Type::Tuple(items.iter().map(|v| of(*v)).collect()),
+            ValueKind::Array(items) => {
+                let item = items.first().map_or(Type::Unknown, |v| of(*v));
+                Type::Array(Box::new(item), Some(items.len() as u64))
+            }
+            ValueKind::Repeat(v, len) => Type::Array(Box::new(of(*v)), parse_len(len)),
+            ValueKind::Struct { path, fields, .. } => self.struct_value_type(body, path, fields),
+            ValueKind::Closure(_) | ValueKind::AsyncBlock(_) => Type::Unknown,
+            ValueKind::Part { of: whole, variant, field } => {
+                let ty = of(*whole);
+                let part = match variant {
+                    Some(v) => self.variant_field_type(&ty, v, field),
+                    None => self.autoderef(&ty).iter().find_map(|t| self.field_type(t, field)).unwrap_or(Type::Unknown),
+                };
+                // Matching through a reference binds references.
+                match (&ty, part) {
+                    (_, Type::Unknown) => Type::Unknown,
+                    (Type::Ref { mutable, .. }, part) => part.reference(*mutable),
+                    (_, part) => part,
+                }
+            }
+            ValueKind::Item(v) => self.item_type(&of(*v)),
+            ValueKind::Phi(operands) => {
+                operands.iter().map(|(_, v)| of(*v)).find(|t| !t.is_unknown()).unwrap_or(Type::Unknown)
+            }
+            ValueKind::Mutated { before, .. } => of(*before),
+            ValueKind::Unit => Type::unit(),
+        }
+    }
+
+    /// What iterating over a value of this type yields.
+    pub fn item_type(&self, ty: &Type) -> Type {
+        match ty {
+            Type::External(path, args) if path == ITERATOR => args.first().cloned().unwrap_or(Type::Unknown),
+            Type::Known(Known::Vec, args) => args.first().cloned().unwrap_or(Type::Unknown),
+            Type::Array(item, _) | Type::Slice(item) => (**item).clone(),
+            Type::Ref { mutable, inner } => match self.item_type(inner) {
+                Type::Unknown => Type::Unknown,
+                item if matches!(**inner, Type::External(..)) => item,
+                item => item.reference(*mutable),
+            },
+            Type::Known(Known::Option, args) => args.first().cloned().unwrap_or(Type::Unknown),
+            _ => match self.deref(ty) {
+                Some(inner) => self.item_type(&inner.reference(false)),
+                None => Type::Unknown,
+            },
+        }
+    }
+
+    fn param_type(&self, body: BodyId, index: u32) -> Type {
+        let b = self.body(body);
+        let annotated =
+            b.ir.params.get(index as usize).and_then(|l| b.ir.locals.get(l.index())).and_then(|l| l.ty.as_ref());
+        if b.parent.is_some() || !matches!(b.ir.kind, ir::BodyKind::Fn) {
+            return match annotated.map(|t| self.lower_type(b.owner, t)) {
+                Some(ty) if !ty.is_unknown() => ty,
+                _ => self.closure_param_type(body, index),
+            };
+        }
+        let Some(f) = self.function(b.owner) else { return Type::Unknown };
+        let mut index = index as usize;
+        if let Some(receiver) = &f.receiver {
+            if index == 0 {
+                let this = self.self_type(b.owner);
+                return match receiver {
+                    ir::Receiver::Value => this,
+                    ir::Receiver::Ref => this.reference(false),
+                    ir::Receiver::RefMut => this.reference(true),
+                    ir::Receiver::Typed(ty) => self.lower_type(b.owner, ty),
+                };
+            }
+            index -= 1;
+        }
+        f.params.get(index).map_or(Type::Unknown, |(_, ty)| self.lower_type(b.owner, ty))
+    }
+
+    /// The type of a variable: as annotated, else as its value has it.
+    pub fn local_type(&self, body: BodyId, local: ir::LocalId, value: ValueId) -> Type {
+        let b = self.body(body);
+        if let Some(ty) = b.ir.locals.get(local.index()).and_then(|l| l.ty.as_ref()) {
+            if !mentions_infer(ty) {
+                let lowered = self.lower_type(b.owner, ty);
+                if !lowered.is_unknown() {
+                    return lowered;
+                }
+            }
+        }
+        self.type_of(body, value)
+    }
+
+    /// The type of what a place holds.
+    pub fn place_type(&self, body: BodyId, place: &Place) -> Type {
+        let mut ty = match &place.base {
+            Base::Local(l, v) => self.local_type(body, *l, *v),
+            Base::Path(path) => self.path_value_type(body, path),
+            Base::Value(v) => self.type_of(body, *v),
+        };
+        for proj in &place.proj {
+            ty = self.project(&ty, proj);
+        }
+        ty
+    }
+
+    /// The type after one projection, with the automatic dereferences it takes.
+    pub fn project(&self, ty: &Type, proj: &Proj) -> Type {
+        match proj {
+            Proj::Field(name) => {
+                self.autoderef(ty).iter().find_map(|t| self.field_type(t, name)).unwrap_or(Type::Unknown)
+            }
+            Proj::Index(_) => self
+                .autoderef(ty)
+                .iter()
+                .find_map(|t| match t {
+                    Type::Array(item, _) | Type::Slice(item) => Some((**item).clone()),
+                    Type::Known(Known::Vec, args) => args.first().cloned(),
+                    Type::Known(Known::Map, args) => args.get(1).cloned(),
+                    _ => None,
+                })
+                .unwrap_or(Type::Unknown),
+            Proj::Deref => match ty {
+                Type::Ptr { inner, .. } => (**inner).clone(),
+                _ => self.deref(ty).unwrap_or(Type::Unknown),
+            },
+        }
+    }
+
+    fn path_value_type(&self, body: BodyId, path: &ir::Path) -> Type {
+        let b = self.body(body);
+        match self.resolve_value(body, path) {
+            Res::Def(d) => match &self.def(d).item.kind {
+                ItemKind::Static { ty, .. } => {
+                    let ty = self.lower_type(d, ty);
+                    let thread_local = self.def(d).item.attrs.iter().any(|a| a.path == "thread_local");
+                    if thread_local && !matches!(ty, Type::Known(Known::ThreadLocal, _)) {
+                        return Type::Known(Known::ThreadLocal, vec![ty]);
+                    }
+                    ty
+                }
+                ItemKind::Const { ty, .. } => self.lower_type(d, ty),
+                ItemKind::Struct(_) => Type::Adt(d, Vec::new()),
+                ItemKind::Fn(_) => Type::FnPtr,
+                _ => Type::Unknown,
+            },
+            Res::Variant(d, _) => Type::Adt(d, Vec::new()),
+            Res::External(p) if p.ends_with("Option::None") => Type::Known(Known::Option, vec![Type::Unknown]),
+            _ => {
+                let _ = b;
+                Type::Unknown
+            }
+        }
+    }
+
+    /// What a path in a body stands for, `Self::X` included.
+    pub fn resolve_value(&self, body: BodyId, path: &ir::Path) -> Res {
+        let b = self.body(body);
+        if path.segments.len() == 2 && path.segments[0].name == "Self" {
+            if let Some(adt) = self.self_adt(b.owner) {
+                return self.assoc_item(adt, path.last());
+            }
+            return self.def(b.owner).parent.map_or(Res::Unknown, |p| Res::Assoc(p, path.last().to_owned()));
+        }
+        if path.segments.len() == 1 && path.last() == "Self" {
+            return self.self_adt(b.owner).map_or(Res::Unknown, Res::Def);
+        }
+        match self.resolve_value_path(b.scope, path) {
+            Res::Assoc(d, name) if !matches!(self.def(d).item.kind, ItemKind::Trait { .. }) => {
+                self.assoc_item(d, &name)
+            }
+            res => res,
+        }
+    }
+
+    /// `Type::name`: a variant, or a function or const of an impl.
+    fn assoc_item(&self, adt: DefId, name: &str) -> Res {
+        if let ItemKind::Enum(e) = &self.def(adt).item.kind {
+            if e.variants.iter().any(|v| v.name == name) {
+                return Res::Variant(adt, name.to_owned());
+            }
+        }
+        if let Some(&m) = self.methods_of(adt, name).first() {
+            return Res::Def(m);
+        }
+        for &i in self.impls.get(&adt).into_iter().flatten() {
+            let ItemKind::Impl(imp) = &self.def(i).item.kind else { continue };
+            if let Some(d) = imp.items.iter().find(|it| it.name == name).and_then(|it| self.def_of(it)) {
+                return Res::Def(d);
+            }
+        }
+        Res::Assoc(adt, name.to_owned())
+    }
+
+    fn struct_value_type(&self, body: BodyId, path: &ir::Path, fields: &[(String, ValueId)]) -> Type {
+        let first = || fields.first().map_or(Type::Unknown, |(_, v)| self.type_of(body, *v));
+        match path.last() {
+            "Some" => return Type::Known(Known::Option, vec![first()]),
+            "Ok" => return Type::Known(Known::Result, vec![first(), Type::Unknown]),
+            "Err" => return Type::Known(Known::Result, vec![Type::Unknown, first()]),
+            _ => {}
+        }
+        let b = self.body(body);
+        let adt = if path.ident() == Some("Self") {
+            self.self_adt(b.owner)
+        } else {
+            match self.resolve_value(body, path) {
+                Res::Def(d) | Res::Variant(d, _) => Some(d),
+                _ => match self.resolve_type_path(b.scope, path) {
+                    Res::Def(d) | Res::Variant(d, _) => Some(d),
+                    _ => None,
+                },
+            }
+        };
+        let Some(adt) = adt else { return Type::Unknown };
+        match &self.def(adt).item.kind {
+            ItemKind::TypeAlias { .. } => self.type_of_def(adt, Vec::new(), 0),
+            ItemKind::Struct(s) => {
+                // Generic arguments follow from fields that are a bare parameter.
+                let args = type_params(&s.generics)
+                    .iter()
+                    .map(|p| {
+                        let carrier = s.fields.iter().find(|f| matches!(&f.ty, Ty::Path(t) if t.ident() == Some(p)));
+                        let given = carrier.and_then(|f| fields.iter().find(|(n, _)| *n == f.name));
+                        given.map_or(Type::Unknown, |(_, v)| self.type_of(body, *v))
+                    })
+                    .collect();
+                Type::Adt(adt, args)
+            }
+            _ => Type::Adt(adt, Vec::new()),
+        }
+    }
+
+    fn event_type(&self, body: BodyId, event: ir::EventId) -> Type {
+        let Some(e) = self.body(body).ir.events.get(event.index()) else { return Type::Unknown };
+        match &e.kind {
+            EventKind::Atomic(op) => match self.as_atomic(&self.place_type(body, &op.receiver)) {
+                Some((kind, value)) => atomic_result(kind, value, op.kind, &op.method),
+                None => Type::Unknown,
+            },
+            EventKind::Call(call) => self.call_type(body, call),
+            EventKind::Macro(m) => match m.path.last() {
+                "vec" => {
+                    let item =
+                        m.args.first().map_or(Type::Unknown, |v| match self.body(body).ir.values.get(v.index()) {
+                            Some(ir::Value { kind: ValueKind::Array(items), .. }) if m.args.len() == 1 => {
+                                items.first().map_or(Type::Unknown, |v| self.type_of(body, *v))
+                            }
+                            _ => self.type_of(body, *v),
+                        });
+                    Type::Known(Known::Vec, vec![item])
+                }
+                "format" => Type::Known(Known::String, Vec::new()),
+                "ready" | "try" | "unwrap" | "test_dbg" | "dbg" => {
+                    m.args.first().map_or(Type::Unknown, |v| self.type_of(body, *v))
+                }
+                _ => Type::Unknown,
+            },
+            EventKind::Await(v) => self.type_of(body, *v),
+            _ => Type::Unknown,
+        }
+    }
+
+    /// The traits in which a method of a value of this type may be declared.
+    pub fn traits_of(&self, body: BodyId, ty: &Type) -> Vec<DefId> {
+        match ty {
+            Type::Bounded(traits) => traits.clone(),
+            Type::Param(name) => self.bounds_of_param(self.body(body).owner, name),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The type of what an operation on an atomic returns.
+pub fn atomic_result(kind: Atomic, value: Type, op: AtomicOpKind, method: &str) -> Type {
+    let value = match kind {
+        Atomic::Epoch => Type::Known(Known::EpochShared, vec![value]),
+        Atomic::ArcSwap => Type::Known(Known::Arc, vec![value]),
+        Atomic::ArcSwapOption => Type::Known(Known::Option, vec![Type::Known(Known::Arc, vec![value])]),
+        _ => value,
+    };
+    match op {
+        AtomicOpKind::Store => Type::unit(),
+        AtomicOpKind::Cas { .. } if method.starts_with("compare_and_swap") => value,
+        AtomicOpKind::Cas { .. } => Type::Known(Known::Result, vec![value.clone(), value]),
+        AtomicOpKind::Update if method != "update" => Type::Known(Known::Result, vec![value.clone(), value]),
+        _ => value,
+    }
+}
+
+/// Replaces generic parameters by arguments, by position.
+pub fn substitute(ty: &Type, names: &[&str], args: &[Type]) -> Type {
+    if names.is_empty() {
+        return ty.clone();
+    }
+    let sub = |t: &Type| substitute(t, names, args);
+    let boxed = |t: &Type| Box::new(substitute(t, names, args));
+    let all = |ts: &[Type]| ts.iter().map(sub).collect::<Vec<_>>();
+    match ty {
+        Type::Param(p) => {
+            let at = names.iter().position(|n| n == p);
+            at.and_then(|i| args.get(i)).cloned().unwrap_or_else(|| ty.clone())
+        }
+        Type::Atomic(kind, value) => Type::Atomic(*kind, boxed(value)),
+        Type::Adt(d, a) => Type::Adt(*d, all(a)),
+        Type::Known(k, a) => Type::Known(*k, all(a)),
+        Type::External(p, a) => Type::External(p.clone(), all(a)),
+        Type::Ref { mutable, inner } => Type::Ref { mutable: *mutable, inner: boxed(inner) },
+        Type::Ptr { mutable, inner } => Type::Ptr { mutable: *mutable, inner: boxed(inner) },
+        Type::Slice(inner) => Type::Slice(boxed(inner)),
+        Type::Array(inner, len) => Type::Array(boxed(inner), *len),
+        Type::Tuple(items) => Type::Tuple(all(items)),
+        _ => ty.clone(),
+    }
+}
+
+/// The names of the type parameters, in order.
+pub fn type_params(generics: &ir::Generics) -> Vec<&str> {
+    generics.params.iter().filter(|p| p.kind == ir::GenericKind::Type).map(|p| p.name.as_str()).collect()
+}
+
+fn params_as_args(generics: &ir::Generics) -> Vec<Type> {
+    type_params(generics).into_iter().map(|n| Type::Param(n.to_owned())).collect()
+}
+
+pub(super) fn from_meaning(meaning: Option<Meaning>, path: &str, mut args: Vec<Type>) -> Type {
+    match meaning {
+        Some(Meaning::AtomicInt { bits, signed }) => {
+            Type::Atomic(Atomic::Int, Box::new(Type::Prim(int_name(bits, signed))))
+        }
+        Some(Meaning::AtomicBool) => Type::Atomic(Atomic::Bool, Box::new(Type::Prim("bool"))),
+        Some(Meaning::AtomicPtr) => {
+            let inner = Box::new(args.pop().unwrap_or(Type::Unknown));
+            Type::Atomic(Atomic::Ptr, Box::new(Type::Ptr { mutable: true, inner }))
+        }
+        Some(Meaning::AtomicOf(kind)) => {
+            let value = if args.is_empty() { Type::Unknown } else { args.swap_remove(0) };
+            // `ArcSwapAny<Arc<T>>` and `ArcSwap<T>` both lead to `T`.
+            let value = match (kind, value) {
+                (Atomic::ArcSwap, Type::Known(Known::Arc, mut inner)) if inner.len() == 1 => inner.remove(0),
+                (_, value) => value,
+            };
+            Type::Atomic(kind, Box::new(value))
+        }
+        Some(Meaning::Known(k)) => Type::Known(k, args),
+        Some(Meaning::Ordering) | None => Type::External(path.to_owned(), args),
+    }
+}
+
+fn int_name(bits: u8, signed: bool) -> &'static str {
+    match (bits, signed) {
+        (8, false) => "u8",
+        (16, false) => "u16",
+        (32, false) => "u32",
+        (64, false) => "u64",
+        (128, false) => "u128",
+        (_, false) => "usize",
+        (8, true) => "i8",
+        (16, true) => "i16",
+        (32, true) => "i32",
+        (64, true) => "i64",
+        (128, true) => "i128",
+        (_, true) => "isize",
+    }
+}
+
+fn primitive(name: &str) -> Option<&'static str> {
+    const PRIMITIVES: [&str; 19] = [
+        "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "bool", "char", "str",
+        "f32", "f64", "f16", "f128",
+    ];
+    PRIMITIVES.iter().find(|p| **p == name).copied()
+}
+
+fn literal_type(text: &str) -> Type {
+    match text.as_bytes().first() {
+        Some(b'"' | b'r') => Type::Prim("str").reference(false),
+        Some(b'\'') => Type::Prim("char"),
+        _ => Type::Unknown,
+    }
+}
+
+fn parse_len(len: &str) -> Option<u64> {
+    let digits: String = len.chars().filter(|c| *c != '_').collect();
+    let digits = digits.trim().trim_end_matches("usize");
+    match digits.split_once(['*', '+']) {
+        Some((l, r)) => {
+            let (l, r) = (l.trim().parse::<u64>().ok()?, r.trim().parse::<u64>().ok()?);
+            if digits.contains('*') { l.checked_mul(r) } else { l.checked_add(r) }
+        }
+        None => digits.parse().ok(),
+    }
+}
+
+fn mentions_infer(ty: &Ty) -> bool {
+    match ty {
+        Ty::Infer | Ty::Opaque => true,
+        Ty::Path(p) => p.segments.iter().flat_map(|s| &s.args).any(mentions_infer),
+        Ty::Ref { inner, .. } | Ty::Ptr { inner, .. } => mentions_infer(inner),
+        Ty::Slice(inner) | Ty::Array(inner, _) => mentions_infer(inner),
+        Ty::Tuple(items) => items.iter().any(mentions_infer),
+        _ => false,
+    }
+}
