@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod context;
+pub mod control;
 pub mod flow;
 pub mod guards;
 pub mod retry;
