@@ -3,7 +3,7 @@
 use crate::ir::{BodyIdx, Cfg, Item, ItemKind, Path, Use};
 use crate::source::FileId;
 
-use super::{BodyId, BodyRef, CrateInput, Def, DefId, ModId, Program, vocabulary};
+use super::{BodyId, BodyRef, CrateInput, Def, DefId, ModId, Program, address, vocabulary};
 use rustc_hash::FxHashMap;
 use std::sync::OnceLock;
 
@@ -95,7 +95,7 @@ impl<'p, 'a> Builder<'p, 'a> {
             };
             // A file that two targets share is analysed where it was first met.
             if let Some(first) = lowered.items.first() {
-                if self.program.def_ids.contains_key(&std::ptr::from_ref(first)) {
+                if self.program.def_ids.contains_key(&address(first)) {
                     self.share(module, &lowered.items);
                     continue;
                 }
@@ -132,7 +132,7 @@ impl<'p, 'a> Builder<'p, 'a> {
 
     fn share(&mut self, module: ModId, items: &'a [Item]) {
         for item in items {
-            if let Some(&def) = self.program.def_ids.get(&std::ptr::from_ref(item)) {
+            if let Some(&def) = self.program.def_ids.get(&address(item)) {
                 self.bind(module, &item.name, BindingKind::Def(def), item.cfg.clone());
             } else if let ItemKind::Use(u) = &item.kind {
                 self.bind_use(module, u, item.cfg.clone());
@@ -182,7 +182,7 @@ impl<'p, 'a> Builder<'p, 'a> {
             cfg: cfg.clone(),
             is_test,
         });
-        self.program.def_ids.insert(std::ptr::from_ref(item), def);
+        self.program.def_ids.insert(address(item), def);
         if around.parent.is_none() && !item.name.is_empty() {
             self.bind(around.module, &item.name, BindingKind::Def(def), item.cfg.clone());
         }
