@@ -1,14 +1,26 @@
 //! Reads Rust source and finds misuse of atomics.
 //!
-//! Data flows one way: [`workspace`] → [`source`] → [`lower`] → [`ir`] → `resolve` → [`facts`] → [`lints`] → `report` →
-//! `render`. Each stage reads only what the stages before it made.
+//! Data flows one way: [`workspace`] → [`source`] → [`lower`] → [`ir`] → [`resolve`] → [`facts`] → [`lints`] →
+//! [`report`] → [`render`]. Each stage reads only what the stages before it made; [`driver`] runs them and [`cli`] says
+//! what for.
 
+pub mod cli;
+pub mod config;
+pub mod coverage;
+pub mod driver;
 pub mod facts;
 pub mod finding;
 pub mod ir;
+pub mod level;
 pub mod lint;
 pub mod lints;
 pub mod lower;
+pub mod render;
+pub mod report;
 pub mod resolve;
 pub mod source;
+pub mod suppress;
 pub mod workspace;
+
+#[cfg(test)]
+mod testing;

@@ -95,7 +95,8 @@ pub struct Program<'a> {
     pub defs: Vec<Def<'a>>,
     pub bodies: Vec<BodyRef<'a>>,
     body_ids: FxHashMap<(FileId, BodyIdx), BodyId>,
-    def_ids: FxHashMap<*const Item, DefId>,
+    /// By the item's address.
+    def_ids: FxHashMap<usize, DefId>,
     crate_roots: Vec<ModId>,
     children: FxHashMap<(ModId, String), ModId>,
     /// Inherent and trait methods by the type they are written for.
@@ -109,6 +110,11 @@ pub struct Program<'a> {
     deref_targets: FxHashMap<DefId, (DefId, &'a ir::Ty)>,
     wanted: Mutex<FxHashSet<FileId>>,
     accessors: Vec<OnceLock<Option<places::Accessor>>>,
+}
+
+/// Where an item stands in memory, as a number: pointers are not shared between threads.
+fn address(item: &Item) -> usize {
+    std::ptr::from_ref(item).addr()
 }
 
 impl<'a> Program<'a> {
@@ -169,7 +175,7 @@ impl<'a> Program<'a> {
 
     /// The number of an item, if it is one of the analysed crates'.
     pub fn def_of(&self, item: &Item) -> Option<DefId> {
-        self.def_ids.get(&std::ptr::from_ref(item)).copied()
+        self.def_ids.get(&address(item)).copied()
     }
 
     pub fn def_ids(&self) -> impl Iterator<Item = DefId> + use<> {

@@ -11,7 +11,7 @@ mod load;
 mod modules;
 mod problem;
 mod read;
-mod scan;
+pub(crate) mod scan;
 
 use std::path::PathBuf;
 use std::sync::{LazyLock, OnceLock};

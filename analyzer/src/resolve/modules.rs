@@ -3,7 +3,7 @@
 use crate::ir::{BodyIdx, Cfg, Item, ItemKind, Path, Use};
 use crate::source::FileId;
 
-use super::{BodyId, BodyRef, CrateInput, Def, DefId, ModId, Program, vocabulary};
+use super::{BodyId, BodyRef, CrateInput, Def, DefId, ModId, Program, address, vocabulary};
 use rustc_hash::FxHashMap;
 use std::sync::OnceLock;
 
@@ -56,7 +56,6 @@ pub enum Res {
 enum Space {
     Types,
     Values,
-    Any,
 }
 
 /// Fills a [`Program`] with modules, items and bodies.
@@ -95,7 +94,7 @@ impl<'p, 'a> Builder<'p, 'a> {
             };
             // A file that two targets share is analysed where it was first met.
             if let Some(first) = lowered.items.first() {
-                if self.program.def_ids.contains_key(&std::ptr::from_ref(first)) {
+                if self.program.def_ids.contains_key(&address(first)) {
                     self.share(module, &lowered.items);
                     continue;
                 }
@@ -132,7 +131,7 @@ impl<'p, 'a> Builder<'p, 'a> {
 
     fn share(&mut self, module: ModId, items: &'a [Item]) {
         for item in items {
-            if let Some(&def) = self.program.def_ids.get(&std::ptr::from_ref(item)) {
+            if let Some(&def) = self.program.def_ids.get(&address(item)) {
                 self.bind(module, &item.name, BindingKind::Def(def), item.cfg.clone());
             } else if let ItemKind::Use(u) = &item.kind {
                 self.bind_use(module, u, item.cfg.clone());
@@ -182,7 +181,7 @@ impl<'p, 'a> Builder<'p, 'a> {
             cfg: cfg.clone(),
             is_test,
         });
-        self.program.def_ids.insert(std::ptr::from_ref(item), def);
+        self.program.def_ids.insert(address(item), def);
         if around.parent.is_none() && !item.name.is_empty() {
             self.bind(around.module, &item.name, BindingKind::Def(def), item.cfg.clone());
         }
@@ -511,7 +510,7 @@ impl<'a> Program<'a> {
     fn fits(&self, res: &Res, space: Space) -> bool {
         match (res, space) {
             (Res::Unknown, _) => false,
-            (_, Space::Any) => true,
+
             (Res::Def(d), Space::Types) => matches!(
                 self.def(*d).item.kind,
                 ItemKind::Struct(_)

@@ -7,7 +7,7 @@
 use memchr::{memchr, memchr2};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     LineComment,
     BlockComment,
     /// `r#name` too.
@@ -22,51 +22,51 @@ pub(super) enum Kind {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Token {
-    pub(super) kind: Kind,
-    pub(super) start: usize,
-    pub(super) end: usize,
+pub(crate) struct Token {
+    pub(crate) kind: Kind,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
 }
 
 impl Token {
-    pub(super) fn is(self, byte: u8) -> bool {
+    pub(crate) fn is(self, byte: u8) -> bool {
         self.kind == Kind::Punct(byte)
     }
 }
 
 /// Cheap to clone: a clone is a look ahead.
 #[derive(Clone)]
-pub(super) struct Scanner<'a> {
+pub(crate) struct Scanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
     pos: usize,
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(crate) fn new(text: &'a str) -> Self {
         Scanner { text, bytes: text.as_bytes(), pos: shebang_len(text) }
     }
 
-    pub(super) fn text(&self, token: Token) -> &'a str {
+    pub(crate) fn text(&self, token: Token) -> &'a str {
         &self.text[token.start..token.end]
     }
 
-    pub(super) fn slice(&self, start: usize, end: usize) -> &'a str {
+    pub(crate) fn slice(&self, start: usize, end: usize) -> &'a str {
         &self.text[start..end]
     }
 
     /// The next token that is not a comment.
-    pub(super) fn next_code(&mut self) -> Option<Token> {
+    pub(crate) fn next_code(&mut self) -> Option<Token> {
         self.by_ref().find(|t| !matches!(t.kind, Kind::LineComment | Kind::BlockComment))
     }
 
     /// The next token of code, left in place.
-    pub(super) fn peek_code(&self) -> Option<Token> {
+    pub(crate) fn peek_code(&self) -> Option<Token> {
         self.clone().next_code()
     }
 
     /// Skips to behind the delimiter that closes the one just read; gives where it ends.
-    pub(super) fn skip_group(&mut self) -> usize {
+    pub(crate) fn skip_group(&mut self) -> usize {
         let mut depth = 1_usize;
         while let Some(token) = self.next_code() {
             match token.kind {
@@ -208,7 +208,7 @@ impl Iterator for Scanner<'_> {
 }
 
 /// The value of a string literal as written; escapes that a path or a reason can hold are decoded.
-pub(super) fn string_value(literal: &str) -> Option<String> {
+pub(crate) fn string_value(literal: &str) -> Option<String> {
     let body = literal.trim_start_matches(['b', 'c', 'r']);
     let raw = literal[..literal.len() - body.len()].ends_with('r');
     if raw {
@@ -250,7 +250,7 @@ fn unescape(text: &str) -> String {
     out
 }
 
-pub(super) fn is_ident(byte: u8) -> bool {
+pub(crate) fn is_ident(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 

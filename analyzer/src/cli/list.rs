@@ -1,0 +1,68 @@
+//! `list`: every lint with the level it has here, and who set it.
+
+use std::io::Write;
+
+use super::args::List;
+use super::explain::fix_name;
+use super::{Failure, Surroundings, configuration};
+use crate::config::{Config, Place};
+use crate::level::{Level, Table};
+use crate::lint::{Group, Lint};
+use crate::lints;
+use crate::render::Style;
+use crate::workspace::{self, ErrorKind};
+
+pub(super) fn run(
+    args: &List,
+    levels: Table,
+    around: &Surroundings,
+    style: Style,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let selection = args.selection.selection(around);
+    let config = match workspace::plan(&selection) {
+        Ok(plan) => configuration(&plan, levels)?,
+        // Outside of any package there are still lints.
+        Err(e) if e.kind == ErrorKind::NoManifest && selection.manifest_path.is_none() => {
+            Config::new(lints::ALL, levels)
+        }
+        Err(e) => return Err(Failure::message(e.to_string())),
+    };
+    out.write_all(text(&config, style).as_bytes())?;
+    Ok(())
+}
+
+fn text(config: &Config, style: Style) -> String {
+    let mut lints: Vec<&Lint> = config.catalogue.to_vec();
+    lints.sort_by_key(|l| (l.group, l.name));
+    let mut rows = vec![["lint", "group", "level", "fix", "since", "set by"].map(str::to_owned)];
+    for lint in lints {
+        let setting = config.setting(lint, Place::default());
+        let first = |name: &str, level: Level, by: String| {
+            [name, lint.group.name(), level.name(), fix_name(lint.fix), lint.since, &by].map(str::to_owned)
+        };
+        rows.push(first(lint.name, setting.level, setting.origin.to_string()));
+        for (place, setting) in config.exceptions(lint) {
+            let mut row = [const { String::new() }; 6];
+            row[0] = format!("  {place}");
+            row[2] = setting.level.name().to_owned();
+            row[5] = setting.origin.to_string();
+            rows.push(row);
+        }
+    }
+    let width = |column: usize| rows.iter().map(|r| r[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 6] = std::array::from_fn(width);
+    let mut out = String::new();
+    for (n, row) in rows.iter().enumerate() {
+        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let line = cells.join("  ");
+        out += &if n == 0 && style.color {
+            format!("{}{}{}\n", anstyle::Effects::BOLD.render(), line.trim_end(), anstyle::Reset.render())
+        } else {
+            format!("{}\n", line.trim_end())
+        };
+    }
+    let defaults: Vec<String> =
+        Group::ALL.iter().map(|g| format!("{} {}", g.name(), g.default_level().name())).collect();
+    out + &format!("\ndefaults: {}\n", defaults.join(", "))
+}

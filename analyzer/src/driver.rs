@@ -1,0 +1,332 @@
+//! Runs the stages, from a plan to findings.
+//!
+//! Files are lowered and lints run in parallel, on threads whose stack is known to be deep enough for the parser. The
+//! result depends on the plan and the files alone: everything is collected in a fixed order and sorted.
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+use crate::coverage::{Coverage, Skip, Why};
+use crate::facts::Facts;
+use crate::finding::{Finding, Label, Site};
+use crate::ir::{self, Span};
+use crate::lint::{Cx, Lint, Options};
+use crate::lower::{self, ParseError};
+use crate::report::{Diagnostic, PackageOf};
+use crate::resolve::{CrateInput, Program};
+use crate::source::{self, CrateSources, FileId, ModuleKind, Problem, Severity, SourceFile, Sources};
+use crate::suppress::ModuleLink;
+use crate::workspace::{Plan, TargetKind};
+
+/// What to do with a plan.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// Number of threads; as many as the machine has without.
+    pub jobs: Option<usize>,
+    /// Look at test code as at any other.
+    pub tests: bool,
+    pub lints: Vec<&'static Lint>,
+    pub options: &'a Options,
+}
+
+/// What came out.
+#[derive(Debug)]
+pub struct Analysis {
+    pub sources: Sources,
+    /// Sorted by place.
+    pub findings: Vec<Finding>,
+    /// What is wrong with the source itself.
+    pub problems: Vec<Diagnostic>,
+    pub coverage: Coverage,
+    /// The files that were parsed and belong to a selected target.
+    pub linted: Vec<FileId>,
+    /// The `mod name;` declarations of the selected targets.
+    pub modules: Vec<ModuleLink>,
+    /// Items that are test code, unless that was asked for.
+    pub tests: Vec<Site>,
+    /// Per file: the selected target it belongs to, an index into [`Plan::crates`].
+    pub owners: Vec<Option<usize>>,
+}
+
+/// Knows the package of every file.
+#[derive(Debug)]
+pub struct Packages<'a> {
+    pub plan: &'a Plan,
+    pub owners: &'a [Option<usize>],
+}
+
+impl PackageOf for Packages<'_> {
+    fn package_of(&self, file: FileId) -> Option<&str> {
+        let owner = self.owners.get(file.0 as usize).copied().flatten()?;
+        Some(&self.plan.crates[owner].package)
+    }
+}
+
+/// Threads could not be started.
+#[derive(Debug)]
+pub struct NoThreads(rayon::ThreadPoolBuildError);
+
+impl std::fmt::Display for NoThreads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "cannot start threads: {}; try `--jobs 1`", self.0)
+    }
+}
+
+impl std::error::Error for NoThreads {}
+
+/// Lints what the plan selects.
+pub fn analyze(plan: &Plan, request: &Request<'_>) -> Result<Analysis, NoThreads> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .stack_size(lower::STACK)
+        .num_threads(request.jobs.unwrap_or(0))
+        .build()
+        .map_err(NoThreads)?;
+    Ok(pool.install(|| Run::new(plan, request).finish()))
+}
+
+/// Lowers one text on a thread of the right stack size.
+pub fn lower_one(text: &str) -> std::io::Result<Result<ir::File, ParseError>> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(lower::STACK).spawn_scoped(scope, || lower::lower(text))?;
+        thread.join().map_err(|_| std::io::Error::other("the parser has failed"))
+    })
+}
+
+/// A run half way through.
+struct Run<'a> {
+    plan: &'a Plan,
+    request: &'a Request<'a>,
+    sources: Sources,
+    crates: Vec<CrateSources>,
+    problems: Vec<Problem>,
+    owners: Vec<Option<usize>>,
+    /// Indexed by [`FileId`]; `None` for what was not parsed.
+    files: Vec<Option<ir::File>>,
+    errors: Vec<(FileId, ParseError)>,
+}
+
+impl<'a> Run<'a> {
+    fn new(plan: &'a Plan, request: &'a Request<'a>) -> Run<'a> {
+        let (sources, crates, problems) = source::load(plan, &source::Options::default());
+        let owners = owners(plan, &crates, sources.files.len());
+        let files = vec![None; sources.files.len()];
+        Run { plan, request, sources, crates, problems, owners, files, errors: Vec::new() }
+    }
+
+    fn finish(mut self) -> Analysis {
+        let relevant = self.sources.iter().filter(|(_, f)| f.relevant).map(|(id, _)| id).collect();
+        self.lower(relevant);
+        let inputs = self.inputs();
+        self.lower_wanted(&inputs);
+        let program = Program::build(&self.files, inputs);
+        let facts = Facts::build(&program, &self.sources, self.request.tests);
+        let findings = self.check_all(&facts);
+        let tests = match self.request.tests {
+            true => Vec::new(),
+            false => tests(&program),
+        };
+        let coverage = self.coverage(&facts);
+        drop(facts);
+        self.into_analysis(findings, coverage, tests)
+    }
+
+    /// Parses files, in parallel.
+    fn lower(&mut self, files: Vec<FileId>) {
+        let sources = &self.sources;
+        let lowered: Vec<_> = files.par_iter().map(|&id| (id, lower::lower(&sources.file(id).text))).collect();
+        for (id, result) in lowered {
+            match result {
+                Ok(file) => self.files[id.0 as usize] = Some(file),
+                Err(error) => self.errors.push((id, error)),
+            }
+        }
+    }
+
+    /// Parses the files that name no atomic but that looking up names leads to.
+    fn lower_wanted(&mut self, inputs: &[CrateInput]) {
+        // Each round parses at least one more file; this many are never needed.
+        const ROUNDS: usize = 8;
+        for _ in 0..ROUNDS {
+            let wanted = {
+                let program = Program::build(&self.files, inputs.to_vec());
+                let _facts = Facts::build(&program, &self.sources, self.request.tests);
+                program.take_wanted()
+            };
+            let tried = |id: &FileId| self.errors.iter().any(|(failed, _)| failed == id);
+            let wanted: Vec<FileId> =
+                wanted.into_iter().filter(|id| self.files[id.0 as usize].is_none() && !tried(id)).collect();
+            if wanted.is_empty() {
+                return;
+            }
+            self.lower(wanted);
+        }
+    }
+
+    /// Runs the lints, in parallel, and keeps what concerns the selected targets.
+    fn check_all(&self, facts: &Facts<'_>) -> Vec<Finding> {
+        let cx = Cx { facts, sources: &self.sources, options: self.request.options };
+        let found: Vec<Vec<Finding>> = self
+            .request
+            .lints
+            .par_iter()
+            .map(|lint| {
+                let mut findings = Vec::new();
+                (lint.check)(&cx, &mut findings);
+                findings
+            })
+            .collect();
+        let is_ours = |f: &Finding| self.owners[f.primary.site.file.0 as usize].is_some();
+        let mut findings: Vec<Finding> = found.into_iter().flatten().filter(is_ours).collect();
+        findings.sort_by(|a, b| {
+            (a.primary.site, a.lint.name, &a.message, &a.key).cmp(&(b.primary.site, b.lint.name, &b.message, &b.key))
+        });
+        findings
+    }
+
+    fn inputs(&self) -> Vec<CrateInput> {
+        let input = |krate: &CrateSources| {
+            let target = &self.plan.crates[krate.krate];
+            let stands = |m: &&source::ModuleFile| m.kind != ModuleKind::IncludedCode;
+            let no_std = |file: FileId| self.sources.file(file).text.contains("#![no_std]");
+            CrateInput {
+                name: target.name.clone(),
+                files: krate.modules.iter().filter(stands).map(|m| (m.file, m.path.clone())).collect(),
+                externs: target.externs.iter().filter_map(|(name, e)| Some((name.clone(), e.krate?))).collect(),
+                is_test: matches!(target.kind, TargetKind::Test | TargetKind::Bench | TargetKind::Example),
+                links_std: !krate.root().is_some_and(|root| no_std(root.file)),
+            }
+        };
+        self.crates.iter().map(input).collect()
+    }
+
+    fn coverage(&self, facts: &Facts<'_>) -> Coverage {
+        let ours = |id: FileId| self.owners[id.0 as usize].is_some();
+        let mut skipped: Vec<Skip> = Vec::new();
+        for (id, file) in self.files.iter().enumerate().map(|(n, f)| (FileId(n as u32), f)).filter(|(id, _)| ours(*id))
+        {
+            let pieces = file.iter().flat_map(|f| &f.skipped);
+            skipped.extend(pieces.map(|s| Skip { site: Site { file: id, span: s.span }, why: Why::Code(s.why) }));
+        }
+        let unparsed = self.errors.iter().filter(|(id, _)| ours(*id));
+        skipped.extend(unparsed.map(|(id, e)| Skip { site: Site { file: *id, span: e.span() }, why: Why::File }));
+        let unread = self.problems.iter().filter(|p| p.kind != source::ProblemKind::AmbiguousFile);
+        skipped
+            .extend(unread.filter_map(|p| Some(Skip { site: p.site?, why: Why::File })).filter(|s| ours(s.site.file)));
+        skipped.sort_by_key(|s| (s.site, s.why));
+        let crate::facts::Coverage { functions, atomic_ops, resolved_ops, locations } = facts.coverage;
+        Coverage {
+            crates: self.plan.crates.iter().filter(|c| c.selected).count(),
+            files: self.owners.iter().flatten().count(),
+            files_parsed: self.files.iter().zip(&self.owners).filter(|(f, o)| f.is_some() && o.is_some()).count(),
+            functions,
+            atomic_ops,
+            resolved_ops,
+            locations,
+            skipped,
+            left_out: self
+                .plan
+                .skipped
+                .iter()
+                .map(|s| {
+                    format!(
+                        "target `{}` of `{}` needs features that are off: {}",
+                        s.target,
+                        s.package,
+                        s.missing.join(", ")
+                    )
+                })
+                .collect(),
+        }
+    }
+
+    fn into_analysis(mut self, findings: Vec<Finding>, coverage: Coverage, tests: Vec<Site>) -> Analysis {
+        let mut problems = Vec::new();
+        for (file, error) in std::mem::take(&mut self.errors) {
+            if self.owners[file.0 as usize].is_some() {
+                let label = Label { site: Site { file, span: error.span() }, text: String::new() };
+                problems.push(Diagnostic::problem(format!("this file cannot be parsed: {error}"), label));
+            }
+        }
+        for problem in std::mem::take(&mut self.problems) {
+            problems.extend(self.problem(problem));
+        }
+        let is_linted = |n: &usize| self.files[*n].is_some() && self.owners[*n].is_some();
+        let linted = (0..self.files.len()).filter(is_linted).map(|n| FileId(n as u32)).collect();
+        let modules = links(&self.crates);
+        Analysis { findings, problems, coverage, linted, modules, tests, sources: self.sources, owners: self.owners }
+    }
+
+    /// An error about a file, where it is declared or at the manifest of the target that wants it.
+    fn problem(&mut self, problem: Problem) -> Option<Diagnostic> {
+        if problem.severity == Severity::Note {
+            return None;
+        }
+        let site = match problem.site {
+            Some(site) => self.owners[site.file.0 as usize].map(|_| site)?,
+            None => {
+                let mut crates = self.plan.crates.iter();
+                let owner = crates.position(|c| c.selected && c.src_path == problem.path)?;
+                self.manifest(owner)
+            }
+        };
+        let mut diagnostic = Diagnostic::problem(problem.message, Label { site, text: String::new() });
+        diagnostic.help = Some(problem.remedy);
+        Some(diagnostic)
+    }
+
+    /// The head of a target's manifest, for what has no place in any source file.
+    fn manifest(&mut self, owner: usize) -> Site {
+        let path = &self.plan.crates[owner].manifest_path;
+        let known = self.sources.files.iter().position(|f| f.path == *path);
+        let file = match known {
+            Some(n) => FileId(n as u32),
+            None => {
+                let text = std::fs::read_to_string(path).unwrap_or_default();
+                let shown = path.strip_prefix(&self.plan.root).unwrap_or(path).to_string_lossy().replace('\\', "/");
+                self.owners.push(Some(owner));
+                self.files.push(None);
+                self.sources.add(SourceFile::new(path.clone(), shown, text))
+            }
+        };
+        let text = &self.sources.file(file).text;
+        let start = text.find("[package]").unwrap_or(0);
+        let length = text[start..].find(['\r', '\n']).unwrap_or(text.len() - start);
+        Site { file, span: Span::new(start as u32, (start + length) as u32) }
+    }
+}
+
+/// Per file, the first selected target that it belongs to.
+fn owners(plan: &Plan, crates: &[CrateSources], files: usize) -> Vec<Option<usize>> {
+    let mut owners = vec![None; files];
+    for krate in crates.iter().filter(|c| plan.crates[c.krate].selected) {
+        for module in &krate.modules {
+            owners[module.file.0 as usize].get_or_insert(krate.krate);
+        }
+    }
+    owners
+}
+
+fn links(crates: &[CrateSources]) -> Vec<ModuleLink> {
+    let modules = crates.iter().flat_map(|c| &c.modules);
+    let mut links: Vec<ModuleLink> =
+        modules.filter_map(|m| Some(ModuleLink { declaration: m.declared_at?, file: m.file })).collect();
+    // Several targets may share their files.
+    links.sort_by_key(|l| (l.declaration, l.file));
+    links.dedup();
+    links
+}
+
+/// The outermost items that are test code.
+fn tests(program: &Program<'_>) -> Vec<Site> {
+    let mut sites: FxHashMap<FileId, Vec<Span>> = FxHashMap::default();
+    for def in program.defs.iter().filter(|d| d.is_test) {
+        let spans = sites.entry(def.file).or_default();
+        if !spans.iter().any(|s| s.contains(def.item.span)) {
+            spans.push(def.item.span);
+        }
+    }
+    let mut sites: Vec<Site> =
+        sites.into_iter().flat_map(|(file, spans)| spans.into_iter().map(move |span| Site { file, span })).collect();
+    sites.sort_unstable();
+    sites
+}
