@@ -5,8 +5,10 @@
 
 pub mod access;
 pub mod context;
+pub mod control;
 pub mod flow;
 pub mod guards;
+pub mod plain;
 pub mod retry;
 pub mod role;
 pub mod value_flow;
@@ -42,6 +44,7 @@ pub struct Facts<'a> {
     pub(crate) contexts: Vec<context::Context>,
     callers: FxHashMap<DefId, Vec<(BodyId, EventId)>>,
     roles: Vec<OnceLock<Role>>,
+    plain: OnceLock<FxHashMap<LocId, Vec<plain::Plain>>>,
     pub coverage: Coverage,
 }
 
@@ -61,6 +64,7 @@ impl<'a> Facts<'a> {
             guards: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
             contexts: Vec::new(),
             callers: table.callers,
+            plain: OnceLock::new(),
             coverage: table.coverage,
         };
         access::see_through_helpers(&mut facts);
@@ -88,6 +92,11 @@ impl<'a> Facts<'a> {
 
     pub fn guards(&self, body: BodyId) -> &guards::Guards {
         self.guards[body.index()].get_or_init(|| guards::Guards::of(self, body))
+    }
+
+    /// The plain accesses to the memory of a location.
+    pub fn plain_accesses(&self, location: LocId) -> &[plain::Plain] {
+        self.plain.get_or_init(|| plain::collect(self)).get(&location).map_or(&[], |v| v)
     }
 
     /// What a location is for.

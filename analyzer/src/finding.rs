@@ -96,6 +96,42 @@ pub struct Step {
     pub remark: String,
 }
 
+impl Label {
+    pub fn new(site: Site, text: impl Into<String>) -> Self {
+        Label { site, text: text.into() }
+    }
+}
+
+impl Interleaving {
+    pub fn new(threads: &[&str], watched: impl Into<String>) -> Self {
+        Interleaving {
+            threads: threads.iter().map(|t| (*t).to_owned()).collect(),
+            watched: watched.into(),
+            steps: Vec::new(),
+        }
+    }
+
+    /// Appends a step of thread number `thread`.
+    pub fn step(
+        mut self,
+        thread: usize,
+        site: Option<Site>,
+        action: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Self {
+        self.steps.push(Step { thread, action: action.into(), site, value: value.into(), remark: String::new() });
+        self
+    }
+
+    /// Says on the last step what went wrong.
+    pub fn ending(mut self, remark: impl Into<String>) -> Self {
+        if let Some(last) = self.steps.last_mut() {
+            last.remark = remark.into();
+        }
+        self
+    }
+}
+
 /// How sure it is that a fix only removes the bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applicability {

@@ -1,10 +1,13 @@
 //! What a lint is: its record, the macro that declares it, and what its check is handed.
 
-use std::collections::BTreeMap;
+mod options;
 
-use crate::facts::Facts;
-use crate::finding::{Confidence, Finding};
+use crate::facts::{Facts, LocId, Op, OpId, Seen};
+use crate::finding::{Confidence, Finding, Key, Label, Site};
+use crate::ir::Span;
+use crate::resolve::{BodyId, DefId};
 use crate::source::Sources;
+pub use options::{LintOption, OPTIONS, Options};
 
 /// The promise that a lint makes, which decides its default level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -89,7 +92,6 @@ macro_rules! declare_lint {
             check: $check:path $(,)?
         }
     ) => {
-        $(#[doc = $doc])*
         $vis static $name: crate::lint::Lint = crate::lint::Lint {
             name: $public,
             topic: $topic,
@@ -104,7 +106,7 @@ macro_rules! declare_lint {
 }
 pub(crate) use declare_lint;
 
-/// What a check reads.
+/// What a check reads, and how it says what it found.
 pub struct Cx<'a> {
     pub facts: &'a Facts<'a>,
     pub sources: &'a Sources,
@@ -112,40 +114,84 @@ pub struct Cx<'a> {
     pub options: &'a Options,
 }
 
-/// A number that users may set for a lint: `unpadded_hot_atomics = { level = "deny", line = 128 }`.
-#[derive(Debug)]
-pub struct LintOption {
-    pub lint: &'static str,
-    pub key: &'static str,
-    pub accepts: fn(u64) -> bool,
-    /// What it accepts, after "must be".
-    pub expected: &'static str,
-}
-
-/// Every option of every lint.
-pub static OPTIONS: &[LintOption] =
-    &[line_option("ineffective_padding"), line_option("unpadded_hot_atomics"), line_option("unpadded_shards")];
-
-/// The size of a cache line in bytes, where the target's own is not the one to pad for.
-const fn line_option(lint: &'static str) -> LintOption {
-    LintOption {
-        lint,
-        key: "line",
-        accepts: |n| n.is_power_of_two() && (16..=1024).contains(&n),
-        expected: "a power of two from 16 to 1024",
-    }
-}
-
-/// The options that were set.
-#[derive(Clone, Debug, Default)]
-pub struct Options(BTreeMap<(&'static str, &'static str), u64>);
-
-impl Options {
-    pub fn get(&self, lint: &str, key: &str) -> Option<u64> {
-        self.0.iter().find(|((l, k), _)| *l == lint && *k == key).map(|(_, n)| *n)
+impl<'a> Cx<'a> {
+    /// The name of a location, in backquotes.
+    pub fn location_name(&self, location: LocId) -> String {
+        format!("`{}`", self.facts.location(location).name)
     }
 
-    pub fn set(&mut self, lint: &'static str, key: &'static str, value: u64) {
-        self.0.insert((lint, key), value);
+    /// `` `Metrics::hits` is a counter: 3 places add to it, 1 place reads it ``
+    pub fn role_note(&self, location: LocId) -> String {
+        let role = self.facts.role(location);
+        format!("{} is {}: {}", self.location_name(location), role.kind.describe(), role.why)
+    }
+
+    /// The source text of a site, on one line.
+    pub fn snippet(&self, site: Site) -> String {
+        let text = self.facts.text(site);
+        if text.contains('\n') { text.split_whitespace().collect::<Vec<_>>().join(" ") } else { text.to_owned() }
+    }
+
+    /// The receiver of an operation as the user wrote it: `self.hits`.
+    pub fn receiver_text(&self, op: &Op<'_>) -> String {
+        let file = self.facts.program.body(op.body).file;
+        let span = Span::new(op.span.start, op.method_span.start.max(op.span.start));
+        self.snippet(Site { file, span }).trim_end_matches('.').trim_end().to_owned()
+    }
+
+    /// The ordering of an operation as written, or `Relaxed` where none can be shown.
+    pub fn ordering_text(&self, op: &Op<'_>) -> String {
+        let file = self.facts.program.body(op.body).file;
+        op.ordering_arg.map_or_else(|| "Relaxed".to_owned(), |arg| self.snippet(Site { file, span: arg.span }))
+    }
+
+    /// Where an operation stands in the source, wherever it is seen from.
+    pub fn op_site(&self, op: OpId) -> Site {
+        let op = self.facts.op(op);
+        self.facts.site(op.body, op.span)
+    }
+
+    /// Where a body performs an operation: the operation itself, or the call of the helper.
+    pub fn seen_site(&self, body: BodyId, seen: &Seen) -> Site {
+        self.facts.event_site(body, seen.event)
+    }
+
+    /// A finding at `primary` in `body`; notes, labels and help are added by the lint.
+    pub fn finding(&self, lint: &'static Lint, body: BodyId, primary: Label, message: String) -> Finding {
+        let program = self.facts.program;
+        let owner = program.body(body).owner;
+        let cfg = Some(program.def(owner).cfg.clone()).filter(|c| !c.is_always());
+        Finding {
+            lint,
+            confidence: lint.confidence,
+            message,
+            primary,
+            secondary: Vec::new(),
+            interleaving: None,
+            notes: Vec::new(),
+            help: None,
+            cfg,
+            fixes: Vec::new(),
+            key: Key { item: program.path(owner), ..Key::default() },
+        }
+    }
+
+    /// The same for a definition (a field, a type) rather than code.
+    pub fn finding_at_def(&self, lint: &'static Lint, def: DefId, primary: Label, message: String) -> Finding {
+        let d = self.facts.program.def(def);
+        let cfg = Some(d.cfg.clone()).filter(|c| !c.is_always());
+        Finding {
+            lint,
+            confidence: lint.confidence,
+            message,
+            primary,
+            secondary: Vec::new(),
+            interleaving: None,
+            notes: Vec::new(),
+            help: None,
+            cfg,
+            fixes: Vec::new(),
+            key: Key { item: self.facts.program.path(def), ..Key::default() },
+        }
     }
 }

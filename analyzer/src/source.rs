@@ -161,17 +161,17 @@ pub struct ModuleFile {
     /// From the crate root, inline modules included; empty for the root. An included file has its parent's.
     pub path: Vec<String>,
     pub parent: Option<ModuleIdx>,
-    /// The name in `mod name;` or the word `include`, in the parent's file; `None` for the root.
+    /// The whole `mod name;` or `include!(…)` in the parent's file, the first if there are several; `None` for the root.
     pub declared_at: Option<Site>,
     /// The predicate of the `#[cfg_attr(predicate, path = "…")]` that named this file, as written.
     pub predicate: Option<String>,
-    /// This declaration or one above it stands under a `cfg` or in a macro.
+    /// Every declaration of it, or one above, stands under a `cfg`, in a macro or in a body.
     pub conditional: bool,
     /// The modules that this file declares, by [`Link::at`].
     pub children: Vec<Link>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ModuleKind {
     Root,
     Mod,

@@ -90,6 +90,20 @@ pub struct Plan {
     pub warnings: Vec<String>,
 }
 
+impl Plan {
+    /// A plan without cargo: each file is the root of a library named after it, in the edition 2021, with no features.
+    pub fn for_files(root: &Path, files: &[PathBuf]) -> Plan {
+        Plan {
+            root: root.to_owned(),
+            target_dir: root.join("target"),
+            crates: files.iter().map(|file| targets::lone_crate(root, file)).collect(),
+            metadata_tables: Vec::new(),
+            skipped: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
 /// A target of a package.
 #[derive(Clone, Debug)]
 pub struct Crate {

@@ -91,6 +91,11 @@ impl Facts<'_> {
         }
     }
 
+    /// Whether an operation, as seen from this body, has its memory to itself.
+    pub fn is_alone(&self, body: BodyId, seen: &Seen) -> bool {
+        self.context(seen.op).exclusive || self.is_exclusive(body, seen.event, &seen.place)
+    }
+
     /// Whether nobody else can touch the memory when `event` runs in `body`: it is reached through `&mut` or an
     /// owned value only, or through something made here that has not been given away yet.
     pub fn is_exclusive(&self, body: BodyId, event: EventId, place: &PlaceRef) -> bool {

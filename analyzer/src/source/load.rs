@@ -79,9 +79,17 @@ struct Loader<'a> {
     decls: Vec<Arc<[Decl]>>,
     /// By [`CrateSources::modules`]: where the children of a module are looked for.
     directories: Vec<Vec<Directory>>,
+    instances: FxHashMap<Instance, ModuleIdx>,
     /// How many files each crate asked for.
     requested: Vec<usize>,
     said: FxHashSet<(ProblemKind, PathBuf, Option<Site>)>,
+}
+
+/// What makes a module that module: crate, parent, path, kind and file.
+type Instance = (usize, Option<ModuleIdx>, Vec<String>, ModuleKind, FileId);
+
+fn instance(request: &Request, file: FileId) -> Instance {
+    (request.krate, request.parent, request.path.clone(), request.kind, file)
 }
 
 impl<'a> Loader<'a> {
@@ -96,6 +104,7 @@ impl<'a> Loader<'a> {
             ids: FxHashMap::default(),
             decls: Vec::new(),
             directories: vec![Vec::new(); plan.crates.len()],
+            instances: FxHashMap::default(),
             requested: vec![0; plan.crates.len()],
             said: FxHashSet::default(),
         }
@@ -180,6 +189,12 @@ impl<'a> Loader<'a> {
         if let Some(rival) = &located.rival {
             self.ambiguous(request, &located.path, rival);
         }
+        if let Some(index) = self.same_module(request, file) {
+            self.add_link(request, index);
+            let module = &mut self.crates[request.krate].modules[index.0 as usize];
+            module.conditional &= request.conditional;
+            return Vec::new();
+        }
         let krate = request.krate;
         let index = ModuleIdx(self.crates[krate].modules.len() as u32);
         self.crates[krate].modules.push(ModuleFile {
@@ -194,10 +209,20 @@ impl<'a> Loader<'a> {
         });
         let relative = request.candidates[located.candidate].relative.clone();
         self.directories[krate].push(Directory::of(&located.path, relative));
-        if let (Some(parent), Some((at, _))) = (request.parent, request.declared) {
-            self.crates[krate].modules[parent.0 as usize].children.push(Link { at, module: index });
-        }
+        self.add_link(request, index);
+        self.instances.insert(instance(request, file), index);
         self.children(krate, index)
+    }
+
+    /// A module declared twice, as in `cfg_a! { mod x; } cfg_not_a! { mod x; }`, is one module.
+    fn same_module(&self, request: &Request, file: FileId) -> Option<ModuleIdx> {
+        self.instances.get(&instance(request, file)).copied()
+    }
+
+    fn add_link(&mut self, request: &Request, module: ModuleIdx) {
+        if let (Some(parent), Some((at, _))) = (request.parent, request.declared) {
+            self.crates[request.krate].modules[parent.0 as usize].children.push(Link { at, module });
+        }
     }
 
     /// The requests of a module's declarations.
@@ -290,7 +315,7 @@ impl<'a> Loader<'a> {
     /// Relative to the workspace root, with `/`.
     fn shown(&self, path: &Path) -> String {
         let lexical = read::lexical(path);
-        let shown = lexical.strip_prefix(&self.plan.root).unwrap_or(path).to_string_lossy().into_owned();
+        let shown = lexical.strip_prefix(&self.plan.root).unwrap_or(&lexical).to_string_lossy().into_owned();
         if std::path::MAIN_SEPARATOR == '/' { shown } else { shown.replace(std::path::MAIN_SEPARATOR, "/") }
     }
 

@@ -22,6 +22,7 @@ pub(super) fn resolve(
         on: vec![BTreeSet::new(); members.len()],
         dependencies: vec![BTreeSet::new(); members.len()],
         reached: vec![false; members.len()],
+        settled: vec![false; members.len()],
         queue: Vec::new(),
     };
     for &member in selected {
@@ -36,7 +37,8 @@ pub(super) fn resolve(
         resolver.request(name, selected)?;
     }
     resolver.run();
-    // Members that nothing led to are seen as they are by themselves.
+    // Members that nothing led to are seen as they are by themselves, and have no say in the others.
+    resolver.settled = resolver.reached.clone();
     for member in 0..members.len() {
         if !resolver.reached[member] {
             resolver.reach(member);
@@ -55,6 +57,8 @@ struct Resolver<'a> {
     /// The optional dependencies that are on, by the name they have in the manifest.
     dependencies: Vec<BTreeSet<String>>,
     reached: Vec<bool>,
+    /// Nothing more is turned on in these.
+    settled: Vec<bool>,
     queue: Vec<(usize, String)>,
 }
 
@@ -101,10 +105,10 @@ impl Resolver<'_> {
                     }
                 }
                 self.ask(member, dependency, feature);
-            } else if let Some(values) = self.members[member].features.get(&value) {
-                if self.on[member].insert(value) {
-                    self.queue.extend(values.iter().map(|value| (member, value.clone())));
-                }
+            } else if let Some(values) = self.members[member].features.get(&value)
+                && self.on[member].insert(value)
+            {
+                self.queue.extend(values.iter().map(|value| (member, value.clone())));
             }
         }
     }
@@ -156,7 +160,9 @@ impl Resolver<'_> {
             _ => false,
         };
         let path = dependency.path.as_ref().filter(|_| counts)?;
-        self.members.iter().position(|member| member.manifest_path.parent() == Some(path))
+        (0..self.members.len())
+            .filter(|&n| !self.settled[n])
+            .find(|&n| self.members[n].manifest_path.parent() == Some(path))
     }
 }
 

@@ -140,6 +140,8 @@ fn failed(stderr: &str, manifest: &Path, dependencies: bool) -> Error {
         && (stderr.contains("--offline") || stderr.contains("Cargo.lock") || stderr.contains("registry"))
     {
         (ErrorKind::MissingDependencies, "run `cargo fetch` first, or analyse without the dependencies")
+    } else if stderr.contains("toolchain") && stderr.contains("is not installed") {
+        (ErrorKind::CargoNotRunnable, "install the toolchain or name a cargo in the environment variable CARGO")
     } else {
         (ErrorKind::BrokenManifest, "mend it until `cargo metadata --no-deps` accepts it")
     };
@@ -156,8 +158,8 @@ fn compact(stderr: &str) -> String {
         if line.is_empty() || is_drawing || line == "Caused by:" {
             continue;
         }
-        // What follows repeats the remedy at length.
-        if line.starts_with("this may be fixable") {
+        // What follows repeats the remedy at length, or is of no use to a reader.
+        if line.starts_with("this may be fixable") || line == "Stack backtrace:" {
             break;
         }
         match line.strip_prefix("--> ") {

@@ -114,6 +114,30 @@ fn new_crate(
     }
 }
 
+/// A library of one file that belongs to no package.
+pub(super) fn lone_crate(root: &Path, file: &Path) -> Crate {
+    let name = file.file_stem().unwrap_or_default().to_string_lossy().replace('-', "_");
+    let target = serde_json::json!({
+        "name": name, "kind": ["lib"], "crate_types": ["lib"], "src_path": file.to_string_lossy(), "edition": "2021",
+    });
+    let target: Target = serde_json::from_value(target).expect("a target as cargo prints it");
+    Crate {
+        package: name.clone(),
+        package_id: name.clone(),
+        name,
+        version: "0.0.0".to_owned(),
+        manifest_path: root.join("Cargo.toml"),
+        edition: target.edition,
+        kind: TargetKind::Lib,
+        src_path: file.to_owned(),
+        target,
+        is_member: true,
+        selected: true,
+        cfg: CfgSet { platform: Platform::host(), test: Some(false), ..CfgSet::default() },
+        externs: Vec::new(),
+    }
+}
+
 /// `None` for build scripts, which run before the program and share no memory with it.
 fn kind(target: &Target) -> Option<TargetKind> {
     match target.kind.first()? {
@@ -231,12 +255,8 @@ fn link_externs(packages: &Packages<'_>, crates: &mut [Crate]) {
     let is_lib = |krate: &&Crate| krate.kind == TargetKind::Lib;
     let libs: Vec<Option<usize>> = (0..crates.len()).map(|n| Some(&crates[n]).filter(is_lib).map(|_| n)).collect();
     let by_id: FxHashMap<String, usize> = libs.iter().flatten().map(|&n| (crates[n].package_id.clone(), n)).collect();
-    let by_dir: FxHashMap<_, usize> = libs
-        .iter()
-        .flatten()
-        .filter(|&&n| crates[n].is_member)
-        .map(|&n| (crates[n].package_root().to_owned(), n))
-        .collect();
+    let by_dir: FxHashMap<_, usize> =
+        libs.iter().flatten().map(|&n| (crates[n].package_root().to_owned(), n)).collect();
     let names: Vec<String> = crates.iter().map(|krate| krate.name.clone()).collect();
     let all: FxHashMap<&str, &Package> =
         packages.members.iter().chain(&packages.others).map(|package| (package.id.repr.as_str(), *package)).collect();

@@ -144,3 +144,32 @@ fn broken_text_is_read_as_far_as_it_goes() {
     let deep = format!("{} mod a; {}", "{(".repeat(100_000), ")}".repeat(100_000));
     check(&deep, &["src/a.rs ?"]);
 }
+
+/// Text with every kind of token, in which each place can be the last.
+const EVERYTHING: &str = r####"#!/run
+#![cfg(a)] #[path = "é.rs"] pub(in x) mod r#é; #[cfg_attr(all(a, b), path = r#"p"#)] unsafe mod b { mod c; }
+// é
+/* é /* */ */ include!(concat!(env!("CARGO_MANIFEST_DIR"), "/é\u{e9}.rs")); m! { mod 'é; 'é' b'\'' br##"é"# "## c"\"" }
+"####;
+
+#[test]
+fn text_may_end_or_lack_a_character_anywhere() {
+    for (at, c) in EVERYTHING.char_indices() {
+        let (head, tail) = (&EVERYTHING[..at], &EVERYTHING[at + c.len_utf8()..]);
+        for text in [head.to_owned(), format!("{head}{tail}"), tail.to_owned(), format!("{head}é{tail}")] {
+            for decl in scan(&text) {
+                assert!(text.get(decl.span.start as usize..decl.span.end as usize).is_some(), "{text}");
+            }
+            Scanner::new(&text).for_each(|token| assert!(text.get(token.start..token.end).is_some(), "{text}"));
+        }
+    }
+}
+
+#[test]
+fn huge_nests_take_linear_time() {
+    let many = 200_000;
+    for unit in ["mod a { ", "mod a; ", "{ mod a; ", "#[", "include!(", "/* ", "pub(", "#[path = \"a\"] "] {
+        let decls = scan(&unit.repeat(many));
+        assert!(decls.len() <= MAX_DECLS);
+    }
+}

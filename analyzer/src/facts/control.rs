@@ -1,0 +1,134 @@
+//! Which branch decides whether an operation runs, and what a stretch of code does besides.
+
+use super::{Facts, Flows};
+use crate::ir::{BlockId, Callee, EventId, EventKind, Terminator, ValueId};
+use crate::resolve::BodyId;
+use crate::resolve::calls::Target;
+
+/// A branch on a value.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// The block that ends in the branch.
+    pub block: BlockId,
+    pub cond: ValueId,
+    pub flows: Flows,
+}
+
+impl Facts<'_> {
+    /// The branches of a body whose condition depends on some operation.
+    pub fn decisions(&self, body: BodyId) -> Vec<Decision> {
+        let blocks = &self.program.body(body).ir.blocks;
+        let mut found = Vec::new();
+        for (i, block) in blocks.iter().enumerate() {
+            let cond = match &block.term {
+                Terminator::Branch { cond, .. } => *cond,
+                Terminator::Switch { on, .. } | Terminator::Try { on, .. } => *on,
+                _ => continue,
+            };
+            let flows = self.flows_into(body, cond);
+            if !flows.ops.is_empty() || !flows.compared.is_empty() {
+                found.push(Decision { block: BlockId(i as u32), cond, flows });
+            }
+        }
+        found
+    }
+
+    /// Whether the branch decides whether `event` runs: one way out of it leads there, another can miss it.
+    pub fn is_controlled(&self, body: BodyId, decision: &Decision, event: EventId) -> bool {
+        let flow = self.flow(body);
+        let target = flow.block_of(event);
+        if target == decision.block {
+            return false;
+        }
+        let by_edge = flow.successors(decision.block).iter().any(|s| flow.edge_controls(decision.block, *s, target));
+        by_edge || flow.decides(decision.block, target) && flow.block_dominates(decision.block, target)
+    }
+
+    /// The way out of the branch on which `event` lies.
+    pub fn controlling_edge(&self, body: BodyId, decision: &Decision, event: EventId) -> Option<BlockId> {
+        let flow = self.flow(body);
+        let target = flow.block_of(event);
+        let mut ways = flow
+            .successors(decision.block)
+            .iter()
+            .copied()
+            .filter(|s| *s == target || flow.block_dominates(*s, target));
+        match (ways.next(), ways.next()) {
+            (Some(one), None) => Some(one),
+            _ => None,
+        }
+    }
+
+    /// The events of blocks that run only by way of `edge`.
+    pub fn events_behind(&self, body: BodyId, edge: BlockId) -> impl Iterator<Item = EventId> + '_ {
+        let flow = self.flow(body);
+        let blocks = &self.program.body(body).ir.blocks;
+        (0..blocks.len() as u32)
+            .map(BlockId)
+            .filter(move |b| flow.block_dominates(edge, *b))
+            .flat_map(move |b| blocks[b.index()].events.iter().copied())
+    }
+
+    /// Whether an event does something that another thread or the caller can notice: anything but plain reads,
+    /// borrows, ends of scope and loads.
+    pub fn has_effect(&self, body: BodyId, event: EventId) -> bool {
+        match &self.event(body, event).kind {
+            EventKind::Atomic(op) => op.kind.writes(),
+            EventKind::Call(call) => !self.is_harmless_call(body, call),
+            EventKind::Macro(m) => !matches!(
+                m.path.last(),
+                "debug_assert" | "debug_assert_eq" | "debug_assert_ne" | "matches" | "assert" | "assert_eq"
+            ),
+            EventKind::Write { .. } | EventKind::Await(_) | EventKind::Opaque => true,
+            EventKind::Assign { .. }
+            | EventKind::Fence { .. }
+            | EventKind::Read(_)
+            | EventKind::Borrow { .. }
+            | EventKind::ScopeEnd(_) => false,
+        }
+    }
+
+    /// Calls that only compute: conversions, comparisons, constructors of plain values.
+    fn is_harmless_call(&self, body: BodyId, call: &crate::ir::Call) -> bool {
+        match self.program.target(body, call) {
+            Target::Method { .. } | Target::Foreign(_) | Target::Unknown => {
+                let name = match &call.callee {
+                    Callee::Path(p) => p.last(),
+                    Callee::Method { name, .. } => name,
+                    Callee::Value(_) => return false,
+                };
+                super::retry::is_hint(name)
+                    || matches!(
+                        name,
+                        "is_null"
+                            | "is_some"
+                            | "is_none"
+                            | "is_ok"
+                            | "is_err"
+                            | "eq"
+                            | "ne"
+                            | "clone"
+                            | "as_ref"
+                            | "into"
+                            | "from"
+                            | "unwrap"
+                            | "len"
+                            | "load"
+                            | "get"
+                            | "as_ptr"
+                            | "deref"
+                            | "null_mut"
+                            | "null"
+                    )
+            }
+            Target::Fn(def) => self.program.body_of(def).is_some_and(|b| {
+                let events = &self.program.body(b).ir.events;
+                events.len() <= 8
+                    && (0..events.len() as u32).all(|e| {
+                        !matches!(self.event(b, EventId(e)).kind, EventKind::Call(_)) && !self.has_effect(b, EventId(e))
+                    })
+            }),
+            Target::Closure(_) => false,
+        }
+    }
+}

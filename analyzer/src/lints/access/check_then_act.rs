@@ -1,0 +1,276 @@
+//! A load decides whether the same location is written, with nothing that makes the two one step.
+
+use super::split_read_modify_write;
+use crate::facts::control::Decision;
+use crate::facts::{Facts, Seen};
+use crate::finding::{Finding, Interleaving, Label};
+use crate::ir::{AtomicOpKind, BinOp, EventKind, ValueId, ValueKind};
+use crate::lint::{Cx, declare_lint};
+use crate::resolve::{BodyId, Type};
+
+declare_lint! {
+    /// Finds a load whose value decides, in a branch, whether the same atomic is written, while another thread can
+    /// change it between the check and the act.
+    ///
+    /// ## Why it matters
+    ///
+    /// What was checked no longer holds when the write happens:
+    ///
+    /// ```text
+    ///   thread A              thread B              STATE
+    /// 1 load → IDLE                                 IDLE
+    /// 2                       load → IDLE           IDLE
+    /// 3                       store RUNNING         RUNNING
+    /// 4 store RUNNING                               RUNNING   both run
+    /// ```
+    ///
+    /// ## Example
+    ///
+    /// ```rust,fires
+    /// use std::sync::atomic::{AtomicUsize, Ordering::*};
+    ///
+    /// pub struct Pool { used: AtomicUsize, limit: usize }
+    ///
+    /// impl Pool {
+    ///     pub fn take(&self) -> bool {
+    ///         if self.used.load(Acquire) < self.limit {
+    ///             self.used.fetch_add(1, AcqRel);
+    ///             return true;
+    ///         }
+    ///         false
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// ## Use instead
+    ///
+    /// ```rust,quiet
+    /// use std::sync::atomic::{AtomicUsize, Ordering::*};
+    ///
+    /// pub struct Pool { used: AtomicUsize, limit: usize }
+    ///
+    /// impl Pool {
+    ///     pub fn take(&self) -> bool {
+    ///         self.used.fetch_update(AcqRel, Acquire, |n| (n < self.limit).then_some(n + 1)).is_ok()
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// For a flag that one thread may claim: `swap(true)` and test what it returns. For a state machine:
+    /// `compare_exchange` from the expected state, or `atomic_lint::StageGate`. For lazy creation: `OnceLock`,
+    /// or `atomic_lint::RetryOnce` where the initialiser can fail.
+    ///
+    /// ## When to allow
+    ///
+    /// When acting twice is harmless and the reason stands beside the code.
+    ///
+    /// ## Known limits
+    ///
+    /// Quiet for an idempotent flag (`if !f.load(..) { f.store(true, ..) }` and nothing else), under a lock that all
+    /// writers hold, for a single confined writer, and where the RMW's own result is tested afterwards.
+    ///
+    /// ## References
+    ///
+    /// CWE-367 (time of check, time of use).
+    pub static CHECK_THEN_ACT = {
+        name: "check_then_act",
+        topic: "access",
+        group: Correctness,
+        confidence: Likely,
+        since: "0.1.0",
+        fix: Sometimes,
+        check: check,
+    }
+}
+
+fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
+    let facts = cx.facts;
+    for body in facts.bodies_with_ops() {
+        let seen = facts.seen(body);
+        let torn = split_read_modify_write::pairs(facts, body);
+        let decisions = facts.decisions(body);
+        for act in seen.iter().filter(|s| facts.op(s.op).kind.writes()) {
+            if torn.iter().any(|p| p.store.op == act.op && p.store.event == act.event) {
+                continue;
+            }
+            let checked = decisions.iter().find_map(|d| Some((d, deciding_load(facts, body, d, act)?)));
+            if let Some((decision, load)) = checked {
+                out.push(report(cx, body, decision, load, act));
+            }
+        }
+    }
+}
+
+/// The load on the same location that decides, by `decision`, whether `act` runs.
+fn deciding_load<'f>(facts: &'f Facts<'_>, body: BodyId, decision: &Decision, act: &Seen) -> Option<&'f Seen> {
+    let seen = facts.seen(body);
+    let op = facts.op(act.op);
+    let location = op.location?;
+    if !is_unconditional(facts, act) || !facts.is_controlled(body, decision, act.event) {
+        return None;
+    }
+    let load = decision.flows.ops.iter().chain(&decision.flows.compared).map(|&i| &seen[i]).find(|l| {
+        let load = facts.op(l.op);
+        load.kind == AtomicOpKind::Load
+            && load.location == Some(location)
+            && l.place.may_alias(&act.place)
+            && !(l.event == act.event && !l.is_direct())
+            && facts.flow(body).reaches(l.event, act.event)
+    })?;
+    let quiet = facts.is_alone(body, load)
+        || facts.is_alone(body, act)
+        || facts.is_guarded(location, act.op)
+        || settled_under_lock(facts, act)
+        || decided_by_rmw(facts, body, load, act)
+        || is_idempotent(facts, body, decision, act)
+        || is_own_id(facts, body, decision)
+        || facts.confined_writer(location).is_some();
+    (!quiet).then_some(load)
+}
+
+/// Writes that take effect whatever the current value is. A CAS brings its own check; an RMW whose result is used
+/// settles the matter itself; maxima, minima and bits only ever grow towards the same end.
+fn is_unconditional(facts: &Facts<'_>, act: &Seen) -> bool {
+    let op = facts.op(act.op);
+    match op.kind {
+        AtomicOpKind::Store => true,
+        AtomicOpKind::FetchAdd | AtomicOpKind::FetchSub => op.result.is_none(),
+        AtomicOpKind::Swap => false,
+        _ => false,
+    }
+}
+
+/// The write runs under an exclusive lock: the check is taken to be the first half of a double check, and the
+/// writers that do not take the lock are judged on their own.
+fn settled_under_lock(facts: &Facts<'_>, act: &Seen) -> bool {
+    facts.context(act.op).locks.iter().any(|(_, shared)| !shared)
+}
+
+/// An RMW on the same location before the write decides who comes here.
+fn decided_by_rmw(facts: &Facts<'_>, body: BodyId, load: &Seen, act: &Seen) -> bool {
+    let flow = facts.flow(body);
+    facts.seen(body).iter().any(|s| {
+        let op = facts.op(s.op);
+        op.kind.is_rmw()
+            && op.location == facts.op(act.op).location
+            && s.event != act.event
+            && flow.dominates(s.event, act.event)
+            && (flow.reaches(load.event, s.event) || op.result.is_some() && flow.dominates(s.event, load.event))
+    })
+}
+
+/// A constant that every thread may store again, with nothing else done in the branch.
+fn is_idempotent(facts: &Facts<'_>, body: BodyId, decision: &Decision, act: &Seen) -> bool {
+    let op = facts.op(act.op);
+    if op.kind != AtomicOpKind::Store {
+        return false;
+    }
+    let Some(location) = op.location else { return false };
+    let two_valued = op.value_type == Type::Prim("bool");
+    let one_word_init = stored_is_pure(facts, act);
+    if !(two_valued && act.stored.is_constant() || one_word_init && writes_once(facts, location, act)) {
+        return false;
+    }
+    match facts.controlling_edge(body, decision, act.event) {
+        Some(edge) => facts.events_behind(body, edge).all(|e| {
+            e == act.event || !facts.has_effect(body, e) || !facts.flow(body).reaches(e, act.event) && one_word_init
+        }),
+        None => false,
+    }
+}
+
+/// The stored value is a plain word, the same whoever computes it.
+fn stored_is_pure(facts: &Facts<'_>, act: &Seen) -> bool {
+    let op = facts.op(act.op);
+    !op.value_type.is_raw_pointer() && op.atomic.is_some_and(|a| !a.is_pointer())
+}
+
+/// All other writes of the location are of the same kind: a cached word that anyone may compute again.
+fn writes_once(facts: &Facts<'_>, location: crate::facts::LocId, act: &Seen) -> bool {
+    facts.shared_writes(location).all(|w| {
+        let op = facts.op(w);
+        op.kind == AtomicOpKind::Store && (w == act.op || op.body == facts.op(act.op).body)
+    }) && facts.op(act.op).value_type != Type::Prim("bool")
+        && act.stored.ops.is_empty()
+        && !act.stored.is_constant()
+}
+
+/// The load is compared with something of the caller's own (its thread's id): only the owner gets past.
+fn is_own_id(facts: &Facts<'_>, body: BodyId, decision: &Decision) -> bool {
+    let ValueKind::Binary(BinOp::Eq | BinOp::Ne, l, r) = facts.value(body, decision.cond) else { return false };
+    [*l, *r].into_iter().any(|v| mentions_id(facts, body, v, 0))
+}
+
+fn mentions_id(facts: &Facts<'_>, body: BodyId, value: ValueId, depth: u32) -> bool {
+    if depth > 6 {
+        return false;
+    }
+    match facts.value(body, value) {
+        ValueKind::Event(e) => match &facts.event(body, *e).kind {
+            EventKind::Call(c) => {
+                let name = match &c.callee {
+                    crate::ir::Callee::Path(p) => p.last(),
+                    crate::ir::Callee::Method { name, .. } => name,
+                    crate::ir::Callee::Value(_) => "",
+                };
+                name.split('_').any(|w| matches!(w, "id" | "tid" | "current"))
+                    || c.args.iter().any(|v| mentions_id(facts, body, *v, depth + 1))
+            }
+            _ => false,
+        },
+        ValueKind::Read(p) => match p.base {
+            crate::ir::Base::Local(_, v) | crate::ir::Base::Value(v) => mentions_id(facts, body, v, depth + 1),
+            crate::ir::Base::Path(_) => false,
+        },
+        ValueKind::Cast(v, _) | ValueKind::Part { of: v, .. } => mentions_id(facts, body, *v, depth + 1),
+        _ => false,
+    }
+}
+
+fn report(cx: &Cx<'_>, body: BodyId, decision: &Decision, load: &Seen, act: &Seen) -> Finding {
+    let facts = cx.facts;
+    let op = facts.op(act.op);
+    let location = op.location.map_or_else(|| "the atomic".to_owned(), |l| cx.location_name(l));
+    let message = format!("{location} can change between this check and the write that relies on it");
+    let what = if op.kind == AtomicOpKind::Store { "stored" } else { "changed" };
+    let primary = Label::new(cx.seen_site(body, act), format!("{what} here, whatever it holds by now"));
+    let mut finding = cx.finding(&CHECK_THEN_ACT, body, primary, message);
+    finding.secondary.push(Label::new(cx.seen_site(body, load), "checked here"));
+    for (seen, what) in [(load, "the check"), (act, "the write")] {
+        if !seen.is_direct() {
+            finding.secondary.push(Label::new(cx.op_site(seen.op), format!("{what}, in a helper")));
+        }
+    }
+    let _ = decision;
+    if let Some(l) = op.location {
+        finding.notes.push(cx.role_note(l));
+        finding.key.location = facts.location(l).name.clone();
+        let watched = facts.location(l).name.rsplit("::").next().unwrap_or("value").to_owned();
+        let (check_site, act_site) = (cx.seen_site(body, load), cx.seen_site(body, act));
+        finding.interleaving = Some(
+            Interleaving::new(&["thread A", "thread B"], watched)
+                .step(0, Some(check_site), "check passes", "old")
+                .step(1, Some(check_site), "check passes", "old")
+                .step(1, Some(act_site), op.method, "new")
+                .step(0, Some(act_site), op.method, "new")
+                .ending("both acted"),
+        );
+    }
+    finding.key.operation = op.method.to_owned();
+    let receiver = cx.receiver_text(op);
+    finding.help = Some(match (op.kind, &op.value_type) {
+        (AtomicOpKind::Store, Type::Prim("bool")) => {
+            format!("claim it in one step: `{receiver}.swap(…, AcqRel)`, and test what it returns")
+        }
+        (AtomicOpKind::Store, Type::Ptr { .. }) => {
+            format!(
+                "publish with `{receiver}.compare_exchange(…)` and free the loser's value, or use `std::sync::OnceLock`"
+            )
+        }
+        (AtomicOpKind::Store, _) => {
+            format!("check and change in one step: `{receiver}.compare_exchange(expected, new, AcqRel, Acquire)`")
+        }
+        _ => format!("check and change in one step: `{receiver}.fetch_update(AcqRel, Acquire, |n| …)`"),
+    });
+    finding
+}

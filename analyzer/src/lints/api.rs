@@ -1,3 +1,0 @@
-//! Types that keep their promises.
-
-pub mod unfulfilled_suppression;
