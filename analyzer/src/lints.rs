@@ -1,14 +1,7 @@
 //! All lints, one file each, by topic.
 
-pub mod access {
-    pub mod check_then_act;
-    pub mod mixed_atomic_access;
-    pub mod split_read_modify_write;
-    pub mod store_clobbers_rmw;
-}
-pub mod api {
-    pub mod unfulfilled_suppression;
-}
+pub mod access;
+pub mod api;
 
 use crate::lint::Lint;
 
@@ -20,8 +13,3 @@ pub static ALL: &[&Lint] = &[
     &access::store_clobbers_rmw::STORE_CLOBBERS_RMW,
     &api::unfulfilled_suppression::UNFULFILLED_SUPPRESSION,
 ];
-
-/// The lint of that name.
-pub fn by_name(name: &str) -> Option<&'static Lint> {
-    ALL.iter().copied().find(|l| l.name == name)
-}

@@ -56,7 +56,6 @@ pub enum Res {
 enum Space {
     Types,
     Values,
-    Any,
 }
 
 /// Fills a [`Program`] with modules, items and bodies.
@@ -511,7 +510,7 @@ impl<'a> Program<'a> {
     fn fits(&self, res: &Res, space: Space) -> bool {
         match (res, space) {
             (Res::Unknown, _) => false,
-            (_, Space::Any) => true,
+
             (Res::Def(d), Space::Types) => matches!(
                 self.def(*d).item.kind,
                 ItemKind::Struct(_)

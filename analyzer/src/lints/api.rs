@@ -1,0 +1,3 @@
+//! Types that keep their promises.
+
+pub mod unfulfilled_suppression;
