@@ -161,7 +161,8 @@ pub struct ModuleFile {
     /// From the crate root, inline modules included; empty for the root. An included file has its parent's.
     pub path: Vec<String>,
     pub parent: Option<ModuleIdx>,
-    /// The whole `mod name;` or `include!(…)` in the parent's file, the first if there are several; `None` for the root.
+    /// The whole `mod name;` or `include!(…)` in the parent's file, the first if there are several. `None` for
+    /// the root, and for modules that a macro defined elsewhere is taken to declare in the root.
     pub declared_at: Option<Site>,
     /// The predicate of the `#[cfg_attr(predicate, path = "…")]` that named this file, as written.
     pub predicate: Option<String>,

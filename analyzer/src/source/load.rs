@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::modules::{Candidate, Decl, Directory, IncludeArgument, What, scan};
+use super::modules::{Candidate, Decl, Directory, IncludeArgument, PathAttr, What, scan};
 use super::read::{self, Failure, Identity, Located};
 use super::{
     CrateSources, FileId, Link, ModuleFile, ModuleIdx, ModuleKind, Problem, ProblemKind, Severity, SourceFile, Sources,
@@ -270,17 +270,39 @@ impl<'a> Loader<'a> {
         let parent = template.parent.map_or(0, |parent| parent.0 as usize);
         let directory = self.directories[template.krate][parent].clone();
         template.path.push(name.clone());
+        template.optional = decl.in_definition;
+        let mut requests = self.alternatives(&template, decl, name, paths, &directory);
+        // Most macros that declare modules are called in the root.
+        if decl.in_definition && parent != 0 {
+            let mut path: Vec<String> = decl.inline.iter().map(|inline| inline.name.clone()).collect();
+            path.push(name.clone());
+            let root = self.directories[template.krate][0].clone();
+            let template = Request { path, parent: Some(ModuleIdx(0)), declared: None, ..template };
+            requests.extend(self.alternatives(&template, decl, name, paths, &root));
+        }
+        requests
+    }
+
+    fn alternatives(
+        &mut self,
+        template: &Request,
+        decl: &Decl,
+        name: &str,
+        paths: &[PathAttr],
+        directory: &Directory,
+    ) -> Vec<Request> {
         let mut requests = Vec::with_capacity(paths.len() + 1);
         for attr in paths {
             let candidate = directory.at_path(&attr.value, &decl.inline);
-            if self.may_read(&template, &candidate.path) {
+            if self.may_read(template, &candidate.path) {
                 let candidates = vec![candidate];
                 requests.push(Request { candidates, predicate: attr.predicate.clone(), ..template.clone() });
             }
         }
         if paths.iter().all(|attr| attr.predicate.is_some()) {
             let candidates = directory.candidates(name, &decl.inline);
-            requests.push(Request { candidates, explicit: false, optional: !paths.is_empty(), ..template });
+            let optional = template.optional || !paths.is_empty();
+            requests.push(Request { candidates, explicit: false, optional, ..template.clone() });
         }
         requests
     }

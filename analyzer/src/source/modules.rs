@@ -28,6 +28,8 @@ pub(super) struct Decl {
     pub(super) inline: Vec<Inline>,
     /// It stands under a `cfg`, in a macro's arguments or in a body: that its file is missing may be meant.
     pub(super) conditional: bool,
+    /// It stands in the definition of a macro, so that its place is where the macro is called.
+    pub(super) in_definition: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,6 +140,7 @@ pub(super) fn scan(text: &str) -> Vec<Decl> {
         stack: Vec::new(),
         inline: Vec::new(),
         bodies: 0,
+        definitions: 0,
         attrs: Vec::new(),
         base: false,
         decls: Vec::new(),
@@ -169,6 +172,8 @@ struct Scan<'a> {
     inline: Vec<Inline>,
     /// How many frames of the stack are [`FrameKind::Other`].
     bodies: usize,
+    /// How many are [`FrameKind::Definition`].
+    definitions: usize,
     /// The attributes since the last token that is not part of an item's head.
     attrs: Vec<Attr>,
     /// The file has a `#![cfg(…)]`.
@@ -186,6 +191,8 @@ enum FrameKind {
     Inline,
     /// The arguments of a macro.
     Macro,
+    /// The rules of a macro.
+    Definition,
     Other,
 }
 
@@ -200,8 +207,10 @@ enum Before {
     /// The start of the file, `;` or a closing or opening brace.
     Boundary,
     Word,
-    /// `name!` or `macro_rules! name`.
+    /// `name!`
     Bang,
+    /// `macro_rules! name`
+    Definition,
     Other,
 }
 
@@ -212,7 +221,11 @@ impl<'a> Scan<'a> {
             before = match token.kind {
                 Kind::Punct(b'#') if self.attribute() => before,
                 Kind::Punct(open @ (b'(' | b'[' | b'{')) => {
-                    let kind = if before == Before::Bang { FrameKind::Macro } else { FrameKind::Other };
+                    let kind = match before {
+                        Before::Bang => FrameKind::Macro,
+                        Before::Definition => FrameKind::Definition,
+                        _ => FrameKind::Other,
+                    };
                     self.open(kind, false);
                     if open == b'{' { Before::Boundary } else { Before::Other }
                 }
@@ -255,7 +268,7 @@ impl<'a> Scan<'a> {
         }
         self.attrs.clear();
         // The name in `macro_rules! name {`.
-        if before == Before::Bang { Before::Bang } else { Before::Word }
+        if before == Before::Bang { Before::Definition } else { Before::Word }
     }
 
     /// Reads `mod name;` or `mod name {`, the word `mod` being read.
@@ -304,13 +317,15 @@ impl<'a> Scan<'a> {
             return;
         }
         let conditional = conditional || self.is_conditional();
-        self.decls.push(Decl { span, at, what, inline: self.inline.clone(), conditional });
+        let in_definition = self.definitions > 0;
+        self.decls.push(Decl { span, at, what, inline: self.inline.clone(), conditional, in_definition });
     }
 
     fn open(&mut self, kind: FrameKind, conditional: bool) {
         let conditional = conditional || self.is_conditional() || kind != FrameKind::Inline;
         self.attrs.clear();
         self.bodies += usize::from(kind == FrameKind::Other);
+        self.definitions += usize::from(kind == FrameKind::Definition);
         self.stack.push(Frame { kind, conditional });
     }
 
@@ -319,6 +334,7 @@ impl<'a> Scan<'a> {
         match self.stack.pop().map(|f| f.kind) {
             Some(FrameKind::Inline) => drop(self.inline.pop()),
             Some(FrameKind::Other) => self.bodies -= 1,
+            Some(FrameKind::Definition) => self.definitions -= 1,
             Some(FrameKind::Macro) | None => {}
         }
     }

@@ -169,6 +169,19 @@ fn a_module_declared_twice_is_one() {
 }
 
 #[test]
+fn modules_in_the_rules_of_a_macro() {
+    // They belong where the macro is called, which is taken to be the root.
+    let loaded = Tree::new(&[
+        ("lib.rs", "#[macro_use] mod macros; prelude!();"),
+        ("macros.rs", "macro_rules! prelude { () => { mod types; mod gone; } }"),
+        ("types.rs", ""),
+    ])
+    .load(&["lib.rs"]);
+    assert_eq!(loaded.modules(), ["0  lib.rs", "0 macros macros.rs", "0 types types.rs"]);
+    assert_eq!(loaded.said(), [""; 0]);
+}
+
+#[test]
 fn declarations_lead_to_files() {
     let text = "mod a; mod b; include!(\"c.rs\");";
     let loaded = Tree::new(&[("lib.rs", text), ("a.rs", ""), ("b.rs", ""), ("c.rs", "")]).load(&["lib.rs"]);
