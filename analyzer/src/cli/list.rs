@@ -66,3 +66,36 @@ fn text(config: &Config, style: Style) -> String {
         Group::ALL.iter().map(|g| format!("{} {}", g.name(), g.default_level().name())).collect();
     out + &format!("\ndefaults: {}\n", defaults.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Document, DocumentKind};
+    use crate::testing::CATALOGUE;
+
+    #[test]
+    fn every_lint_with_its_level_and_who_set_it() {
+        let mut config = Config::new(CATALOGUE, Table::default());
+        let own = "suspicious = \"deny\"\nper-file = [{ files = [\"benches/**\"], allow = [\"perf\"] }]\n";
+        let package = "[package.metadata.atomic-lint]\npedantic = \"warn\"\n";
+        let document =
+            |kind, shown: &str, text: &str| Document { kind, shown: shown.to_owned(), text: text.to_owned() };
+        config
+            .read(&[
+                document(DocumentKind::Own, "atomic-lint.toml", own),
+                document(DocumentKind::Package { name: "a".to_owned() }, "a/Cargo.toml", package),
+            ])
+            .unwrap();
+        insta::assert_snapshot!(text(&config, Style::default()), @"
+        lint                     group        level  fix        since  set by
+        split_read_modify_write  correctness  deny   sometimes  0.1.0  default of correctness
+        unfulfilled_suppression  suspicious   deny   sometimes  0.1.0  atomic-lint.toml:1:1
+        unpadded_hot_atomics     perf         warn   none       0.1.0  default of perf
+          in benches/**                       allow                    atomic-lint.toml:2:48 (per-file)
+        redundant_seq_cst        pedantic     allow  always     0.1.0  default of pedantic
+          in package a                        warn                     a/Cargo.toml:2:1
+
+        defaults: correctness deny, suspicious warn, perf warn, pedantic allow, restriction allow
+        ");
+    }
+}
