@@ -457,10 +457,10 @@ fn call_edges(program: &Program<'_>, facts: &Facts<'_>) -> Vec<Vec<(EventId, Bod
     }
     for body in program.body_ids() {
         for (i, e) in program.body(body).ir.events.iter().enumerate() {
-            if let EventKind::Call(call) = &e.kind {
-                if let (Callee::Value(_), Target::Closure(c)) = (&call.callee, program.target(body, call)) {
-                    edges[body.index()].push((EventId(i as u32), c));
-                }
+            if let EventKind::Call(call) = &e.kind
+                && let (Callee::Value(_), Target::Closure(c)) = (&call.callee, program.target(body, call))
+            {
+                edges[body.index()].push((EventId(i as u32), c));
             }
         }
     }

@@ -170,10 +170,10 @@ impl Facts<'_> {
         if depth > 8 {
             return None;
         }
-        if let Tells::Bool(p) = tells {
-            if self.is_alias(body, cond, value, 0) {
-                return Some(p);
-            }
+        if let Tells::Bool(p) = tells
+            && self.is_alias(body, cond, value, 0)
+        {
+            return Some(p);
         }
         let same = |v: ValueId| self.is_alias(body, v, value, 0);
         let base = |p: &Place| match p.base {
@@ -440,9 +440,8 @@ impl Facts<'_> {
                     Waiting::Hint
                 } else if is_pure_name(name)
                     || matches!(self.program.target(body, call), Target::Foreign(p) if p.ends_with("::drop"))
+                    || self.is_trivial_call(body, call)
                 {
-                    Waiting::Harmless
-                } else if self.is_trivial_call(body, call) {
                     Waiting::Harmless
                 } else {
                     Waiting::Works

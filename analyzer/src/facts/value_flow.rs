@@ -40,7 +40,7 @@ impl Flows {
     }
 
     /// The same flows, but only compared.
-    fn as_compared(mut self) -> Flows {
+    fn into_compared(mut self) -> Flows {
         let ops = std::mem::take(&mut self.ops);
         merge(&mut self.compared, ops);
         self.computed = true;
@@ -196,7 +196,7 @@ impl Walk<'_, '_> {
                 let mut both = self.value(*l);
                 both.join(self.value(*r));
                 both.computed = true;
-                if is_comparison(*op) { both.as_compared() } else { both }
+                if is_comparison(*op) { both.into_compared() } else { both }
             }
             ValueKind::Not(v) | ValueKind::Neg(v) => Flows { computed: true, ..self.value(*v) },
             ValueKind::Cast(v, _) | ValueKind::Item(v) | ValueKind::Repeat(v, _) => self.value(*v),
@@ -212,7 +212,7 @@ impl Walk<'_, '_> {
                 all
             }
             ValueKind::Part { of, .. } => self.value(*of),
-            ValueKind::Matches { value, .. } => self.value(*value).as_compared(),
+            ValueKind::Matches { value, .. } => self.value(*value).into_compared(),
             ValueKind::Phi(operands) => self.all(&operands.iter().map(|(_, v)| *v).collect::<Vec<_>>()),
             ValueKind::Mutated { before, by } => {
                 let mut all = self.value(*before);

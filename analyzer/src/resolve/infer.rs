@@ -424,12 +424,12 @@ impl<'a> Program<'a> {
     /// The type of a variable: as annotated, else as its value has it.
     pub fn local_type(&self, body: BodyId, local: ir::LocalId, value: ValueId) -> Type {
         let b = self.body(body);
-        if let Some(ty) = b.ir.locals.get(local.index()).and_then(|l| l.ty.as_ref()) {
-            if !mentions_infer(ty) {
-                let lowered = self.lower_type(b.owner, ty);
-                if !lowered.is_unknown() {
-                    return lowered;
-                }
+        if let Some(ty) = b.ir.locals.get(local.index()).and_then(|l| l.ty.as_ref())
+            && !mentions_infer(ty)
+        {
+            let lowered = self.lower_type(b.owner, ty);
+            if !lowered.is_unknown() {
+                return lowered;
             }
         }
         self.type_of(body, value)
@@ -519,10 +519,10 @@ impl<'a> Program<'a> {
 
     /// `Type::name`: a variant, or a function or const of an impl.
     fn assoc_item(&self, adt: DefId, name: &str) -> Res {
-        if let ItemKind::Enum(e) = &self.def(adt).item.kind {
-            if e.variants.iter().any(|v| v.name == name) {
-                return Res::Variant(adt, name.to_owned());
-            }
+        if let ItemKind::Enum(e) = &self.def(adt).item.kind
+            && e.variants.iter().any(|v| v.name == name)
+        {
+            return Res::Variant(adt, name.to_owned());
         }
         if let Some(&m) = self.methods_of(adt, name).first() {
             return Res::Def(m);

@@ -93,11 +93,11 @@ impl<'p, 'a> Builder<'p, 'a> {
                 continue;
             };
             // A file that two targets share is analysed where it was first met.
-            if let Some(first) = lowered.items.first() {
-                if self.program.def_ids.contains_key(&address(first)) {
-                    self.share(module, &lowered.items);
-                    continue;
-                }
+            if let Some(first) = lowered.items.first()
+                && self.program.def_ids.contains_key(&address(first))
+            {
+                self.share(module, &lowered.items);
+                continue;
             }
             let cfg = file_cfg(&lowered.attrs);
             let around = Around {
@@ -418,10 +418,10 @@ impl<'a> Program<'a> {
         if unusual != Res::Unknown {
             return unusual;
         }
-        if space != Space::Values {
-            if let Some(child) = self.child_module(module, name) {
-                return Res::Mod(child);
-            }
+        if space != Space::Values
+            && let Some(child) = self.child_module(module, name)
+        {
+            return Res::Mod(child);
         }
         if !m.unread.is_empty() {
             self.want(&m.unread);
@@ -549,10 +549,10 @@ impl<'a> Program<'a> {
             _ => {}
         }
         let Some(input) = self.crates.get(krate) else { return Res::External(name.to_owned()) };
-        if let Some((_, other)) = input.externs.iter().find(|(n, _)| n == name) {
-            if let Some(&root) = self.crate_roots.get(*other) {
-                return Res::Mod(root);
-            }
+        if let Some((_, other)) = input.externs.iter().find(|(n, _)| n == name)
+            && let Some(&root) = self.crate_roots.get(*other)
+        {
+            return Res::Mod(root);
         }
         // An extern prelude name, or something that a macro made: only lower-case names can be crates.
         if name.chars().next().is_some_and(|c| c.is_lowercase()) {

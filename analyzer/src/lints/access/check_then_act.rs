@@ -114,7 +114,7 @@ fn deciding_load<'f>(facts: &'f Facts<'_>, body: BodyId, decision: &Decision, ac
         load.kind == AtomicOpKind::Load
             && load.location == Some(location)
             && l.place.may_alias(&act.place)
-            && !(l.event == act.event && !l.is_direct())
+            && (l.event != act.event || l.is_direct())
             && facts.flow(body).reaches(l.event, act.event)
     })?;
     let quiet = facts.is_alone(body, load)

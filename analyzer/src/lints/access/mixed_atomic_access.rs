@@ -96,10 +96,10 @@ fn is_shared(facts: &Facts<'_>, plain: &Plain) -> bool {
 /// Two plain or atomic reads never race; a write on either side does.
 fn racing<'f>(facts: &Facts<'_>, location: LocId, plain: &[&'f Plain]) -> Option<(&'f Plain, OpId)> {
     let shared = || facts.location(location).ops.iter().copied().filter(|o| !facts.context(*o).exclusive);
-    if let Some(write) = plain.iter().find(|p| p.write) {
-        if let Some(partner) = shared().find(|o| !decided_here(facts, *o, write)) {
-            return Some((write, partner));
-        }
+    if let Some(write) = plain.iter().find(|p| p.write)
+        && let Some(partner) = shared().find(|o| !decided_here(facts, *o, write))
+    {
+        return Some((write, partner));
     }
     let writer = shared().find(|o| facts.op(*o).kind.writes())?;
     let read = plain.iter().find(|p| !p.write && !decided_here(facts, writer, p))?;
