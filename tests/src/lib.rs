@@ -1,1 +1,51 @@
-//! What several integration tests share.
+//! What several integration tests share: running the analyzer on a project, and the repository's own places.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use cargo_atomic_lint::driver::{self, Analysis, Request};
+use cargo_atomic_lint::lint::Options;
+use cargo_atomic_lint::lints;
+use cargo_atomic_lint::workspace::{self, Plan, Selection};
+
+/// The root of the repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests stand below the root").to_owned()
+}
+
+/// A finding, by place: file as shown, line, lint.
+pub type Found = BTreeSet<(String, usize, String)>;
+
+/// Runs every lint over a package.
+pub fn analyze_package(manifest: &Path) -> Analysis {
+    let selection = Selection { manifest_path: Some(manifest.to_owned()), ..Selection::default() };
+    analyze(&workspace::plan(&selection).expect("the package can be planned"))
+}
+
+/// Runs every lint over loose files, each the root of a crate.
+pub fn analyze_files(root: &Path, files: &[PathBuf]) -> Analysis {
+    analyze(&Plan::for_files(root, files))
+}
+
+fn analyze(plan: &Plan) -> Analysis {
+    let options = Options::default();
+    let request = Request { jobs: None, tests: false, lints: lints::ALL.to_vec(), options: &options };
+    driver::analyze(plan, &request).expect("threads can be started")
+}
+
+/// Where each finding of a run stands.
+pub fn found(analysis: &Analysis) -> Found {
+    let place = |site: cargo_atomic_lint::finding::Site| {
+        let file = analysis.sources.file(site.file);
+        let line = file.text[..site.span.start as usize].matches('\n').count() + 1;
+        (file.shown.clone(), line)
+    };
+    analysis
+        .findings
+        .iter()
+        .map(|f| {
+            let (file, line) = place(f.primary.site);
+            (file, line, f.lint.name.to_owned())
+        })
+        .collect()
+}
