@@ -21,6 +21,13 @@ impl std::fmt::Display for ParseError {
         }
     }
 }
-pub fn lower(_text: &str) -> Result<ir::File, ParseError> {
-    Ok(ir::File::default())
+pub fn lower(text: &str) -> Result<ir::File, ParseError> {
+    let tokens: Result<proc_macro2::TokenStream, _> = text.parse();
+    let result = tokens.map(|_| ir::File::default()).map_err(|error: proc_macro2::LexError| {
+        let range = error.span().byte_range();
+        let span = Span::new(range.start as u32, range.end as u32);
+        ParseError::Syntax { span, message: "unbalanced delimiter or malformed token".to_owned() }
+    });
+    proc_macro2::extra::invalidate_current_thread_spans();
+    result
 }
