@@ -16,9 +16,8 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
 pub(crate) fn validate(attribute: &str, args: TokenStream) -> Result<()> {
     let parse = |input: ParseStream| {
         if input.is_empty() {
-            return Err(input.error(format_args!(
-                "expected the name of a lint: write `#[atomic_lint::{attribute}(torn_snapshot, reason = \"…\")]`"
-            )));
+            let example = format!("#[atomic_lint::{attribute}(torn_snapshot, reason = \"…\")]");
+            return Err(Error::new(input.span(), format_args!("expected the name of a lint: write `{example}`")));
         }
         let (mut names, mut reason, mut until) = (Vec::new(), false, false);
         while !input.is_empty() {
@@ -62,10 +61,11 @@ pub(crate) fn validate(attribute: &str, args: TokenStream) -> Result<()> {
             }
         }
         if names.is_empty() {
-            return Err(input.error(format_args!(
-                "expected the name of a lint before the reason: write \
-                 `#[atomic_lint::{attribute}(torn_snapshot, reason = \"…\")]`"
-            )));
+            let example = format!("#[atomic_lint::{attribute}(torn_snapshot, reason = \"…\")]");
+            return Err(Error::new(
+                input.span(),
+                format_args!("expected the name of a lint before the reason: write `{example}`"),
+            ));
         }
         Ok(())
     };

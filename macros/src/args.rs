@@ -36,10 +36,12 @@ pub(crate) fn root(attribute: &str, args: TokenStream) -> Result<Root> {
                 "`#[{attribute}]` takes no argument but `crate = path`: {hint}, so write `#[{attribute}]`"
             )));
         }
-        input.parse::<Token![crate]>()?;
+        let key: Token![crate] = input.parse()?;
         if !input.peek(Token![=]) {
-            return Err(input
-                .error(format_args!("expected the path of `atomic_lint`: write `#[{attribute}(crate = renamed)]`")));
+            return Err(Error::new(
+                key.span,
+                format_args!("expected the path of `atomic_lint`: write `#[{attribute}(crate = renamed)]`"),
+            ));
         }
         input.parse::<Token![=]>()?;
         if let Some(quoted) = input.parse::<Option<LitStr>>()? {

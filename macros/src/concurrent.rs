@@ -35,7 +35,8 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
         .zip(item.fields.iter_mut())
         .map(|(member, field)| Marked::take(member, field, &root, &mut errors))
         .collect();
-    if let Some(packed) = place::repr(&item.attrs, "packed") {
+    let packed = place::repr(&item.attrs, "packed");
+    if let Some(packed) = packed {
         errors.push(Error::new(
             packed,
             "a packed struct puts atomics at unaligned addresses, where no atomic operation works: remove `packed`",
@@ -47,7 +48,8 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
         }
     }
     for (field, marked) in item.fields.iter_mut().zip(&fields) {
-        if marked.padded.is_some() {
+        // Padding inside a packed struct would be a second error about the first.
+        if marked.padded.is_some() && packed.is_none() {
             if let Some(ty) = errors.keep(padded::wrapped(&root, &field.ty)) {
                 field.ty = ty;
             }
@@ -103,7 +105,9 @@ impl Marked {
             read_mostly: None,
         };
         field.attrs.retain(|attr| {
-            errors.keep(refuse_condition(attr, root));
+            if errors.keep(refuse_condition(attr, root)).is_none() {
+                return false;
+            }
             let Some(word) = Word::of(attr.path(), root) else { return true };
             errors.keep(marked.mark(word, attr));
             false

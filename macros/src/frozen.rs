@@ -8,7 +8,7 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{ItemStruct, Result, Type};
+use syn::{Error, ItemStruct, Result, Type};
 
 use crate::args;
 use crate::place::{self, Kind, Place};
@@ -35,6 +35,9 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
         }
     }
     let parsed = place::parse_struct(item.clone())?;
+    for field in &parsed.fields {
+        refuse(&field.ty)?;
+    }
     let check = check(&parsed);
     Ok(quote!(#item #check))
 }
@@ -61,6 +64,34 @@ fn check(item: &ItemStruct) -> TokenStream {
     });
     let cfgs = place::cfgs(&item.attrs);
     quote!(#(#cfgs)* const _: () = { #(#fields)* };)
+}
+
+/// Refuses what the spelling already shows to be mutable, in words that help; the compiler finds the rest. `Cell` is
+/// left to it, since programs have cells of their own.
+fn refuse(ty: &Type) -> Result<()> {
+    let mut found = Vec::new();
+    reachable(ty, &mut found);
+    for ty in found {
+        let Some((name, _)) = place::named(ty) else { continue };
+        let mutable = match name.as_str() {
+            "UnsafeCell" | "SyncUnsafeCell" | "RefCell" | "OnceCell" | "LazyCell" => true,
+            "Mutex" | "RwLock" | "OnceLock" | "LazyLock" | "Condvar" => true,
+            name => matches!(
+                name.strip_prefix("Atomic"),
+                Some("Bool" | "Ptr" | "U8" | "U16" | "U32" | "U64" | "Usize" | "I8" | "I16" | "I32" | "I64" | "Isize")
+            ),
+        };
+        if mutable {
+            return Err(Error::new_spanned(
+                ty,
+                format_args!(
+                    "`{name}` changes behind a shared reference, and a frozen struct never changes: \
+                     keep the plain value here and publish a new struct, or move this field next to the pointer"
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The sized types that a value of this type holds or leads to, as far as they are written out.

@@ -6,7 +6,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Error, Ident, Index, ItemStruct, LitStr, Member, Result, Token};
 
 use crate::concurrent::Marked;
-use crate::place::{Kind, Place};
+use crate::place::{self, Kind, Place};
 
 pub(crate) fn expand(_args: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let place = Place::of(&item);
@@ -60,14 +60,23 @@ pub(crate) fn resolve(lock: &Member, field: &Marked, item: &ItemStruct) -> Resul
     if item.fields.members().any(|member| member == *lock) {
         return Ok(());
     }
-    let others: Vec<String> = item
-        .fields
-        .members()
-        .filter(|member| *member != field.member)
-        .map(|member| format!("`{}`", spelled(&member)))
-        .collect();
-    let instead = match others.as_slice() {
+    let others: Vec<(Member, &syn::Field)> =
+        item.fields.members().zip(&item.fields).filter(|(member, _)| *member != field.member).collect();
+    let is_lock = |field: &syn::Field| {
+        place::named(&field.ty).is_some_and(|(name, _)| name.ends_with("Lock") || name.ends_with("Mutex"))
+    };
+    let listed = |wanted: &dyn Fn(&syn::Field) -> bool| -> Vec<String> {
+        let kept = others.iter().filter(|(_, field)| wanted(field));
+        kept.map(|(member, _)| format!("`{}`", spelled(member))).collect()
+    };
+    // Those that look like locks, or else all: a lock may hide behind any type.
+    let mut candidates = listed(&is_lock);
+    if candidates.is_empty() {
+        candidates = listed(&|_| true);
+    }
+    let instead = match candidates.as_slice() {
         [] => "add the lock to this struct".to_owned(),
+        [name] => format!("write {name}"),
         names => format!("write one of {}", names.join(", ")),
     };
     Err(Error::new_spanned(lock, format_args!("`{}` has no field `{}`: {instead}", item.ident, spelled(lock))))

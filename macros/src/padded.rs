@@ -105,9 +105,9 @@ fn on_static(root: &Root, place: &Place, item: TokenStream) -> Result<TokenStrea
             "a `static mut` is not shared by threads without a race: remove `mut`, and give it an atomic or a lock",
         ));
     }
-    item.ty = Box::new(wrapped(root, &item.ty)?);
+    *item.ty = wrapped(root, &item.ty)?;
     let value = &item.expr;
-    item.expr = Box::new(syn::Expr::Verbatim(quote_spanned!(value.span()=> #root::Padded::new(#value))));
+    *item.expr = syn::Expr::Verbatim(quote_spanned!(value.span()=> #root::Padded::new(#value)));
     Ok(quote!(#item))
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
 fn partners(args: TokenStream) -> Result<()> {
     let parse = |input: ParseStream| {
         if input.is_empty() {
-            return Err(input.error("expected the partner's path: write `#[pairs_with(\"Queue::pop\")]`"));
+            return Err(Error::new(input.span(), "expected the partner's path: write `#[pairs_with(\"Queue::pop\")]`"));
         }
         while !input.is_empty() {
             let partner: LitStr = input.parse().map_err(|error| {

@@ -297,7 +297,11 @@ impl<'a> Expansion<'a> {
                 }
             }
         });
-        let lifetime = syn::Lifetime::new("'handles", Span::call_site());
+        let mut name = "'handles".to_owned();
+        while self.item.generics.lifetimes().any(|param| param.lifetime.to_string() == name) {
+            name.push('_');
+        }
+        let lifetime = syn::Lifetime::new(&name, Span::call_site());
         let borrow = quote!(& #lifetime Self);
         let (w, r) = (self.handle(writer, &borrow), self.handle(reader, &borrow));
         let (claimed, first, each) = match &self.claim {

@@ -219,3 +219,40 @@ fn structs_written_by_macros_work() {
     let value = FromMacro::default();
     assert_eq!(value.inside.load(Relaxed) + u64::from(value.other), 0);
 }
+
+macro_rules! shared {
+    ($item:item) => {
+        #[atomic_lint::single_writer]
+        #[concurrent]
+        $item
+    };
+}
+
+shared! {
+    pub(crate) struct Passed {
+        #[padded]
+        value: AtomicU64,
+    }
+}
+
+macro_rules! on_its_line {
+    ($item:item) => {
+        #[atomic_lint::padded]
+        $item
+    };
+}
+
+on_its_line! {
+    static PASSED: AtomicU64 = AtomicU64::new(1);
+}
+
+on_its_line! {
+    pub(crate) struct PassedLine(u64);
+}
+
+#[test]
+fn whole_items_may_come_from_macros() {
+    let (mut writer, reader) = Passed { value: AtomicU64::new(0).into() }.split();
+    writer.add_value(PASSED.load(Relaxed));
+    assert_eq!(reader.value() + PassedLine(0).0, 1);
+}

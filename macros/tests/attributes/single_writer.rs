@@ -100,7 +100,7 @@ fn a_named_claim_is_the_values_own() {
 
 #[single_writer]
 #[concurrent]
-struct Queue<'a, T: Copy + 'a, const N: usize = 2, P = u8>
+struct Queue<'handles, T: Copy + 'handles, const N: usize = 2, P = u8>
 where
     T: Default,
 {
@@ -108,7 +108,7 @@ where
     #[single_writer]
     tail: AtomicUsize,
     slots: [T; N],
-    borrowed: &'a P,
+    borrowed: &'handles P,
     #[cfg(any())]
     absent: AtomicU64,
     last: AtomicPtr<T>,
