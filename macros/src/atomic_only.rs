@@ -70,7 +70,7 @@ pub(crate) fn check(generics: &Generics, fields: &[Marked]) -> Option<TokenStrea
 /// The check of one type; nothing where it depends on a parameter.
 fn check_one(ty: &Type, generics: &Generics) -> Option<TokenStream> {
     let memory = behind(ty);
-    if place::mentions_parameter(quote!(#memory), generics) {
+    if place::is_open(quote!(#memory), generics) {
         return None;
     }
     Some(quote_spanned!(memory.span()=> _check::<#memory>();))

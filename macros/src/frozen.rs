@@ -49,15 +49,15 @@ fn check(item: &ItemStruct) -> TokenStream {
         let cfgs = place::cfgs(&field.attrs);
         let mut types = Vec::new();
         reachable(&field.ty, &mut types);
-        types.retain(|ty| !place::mentions_parameter(quote!(#ty), &item.generics));
+        types.retain(|ty| !place::is_open(quote!(#ty), &item.generics));
         let (lifetimes, statics) = (lifetimes.clone(), statics.clone());
         types.into_iter().map(move |ty| {
-            let value = quote_spanned!(ty.span()=> &::core::mem::MaybeUninit::<Field<#(#statics),*>>::uninit());
+            let value = quote_spanned!(ty.span()=> &::core::mem::MaybeUninit::<__FrozenField<#(#statics),*>>::uninit());
             quote! {
                 #(#cfgs)*
                 const _: () = {
-                    type Field<#(#lifetimes),*> = #ty;
-                    const _: &::core::mem::MaybeUninit<Field<#(#statics),*>> = #value;
+                    type __FrozenField<#(#lifetimes),*> = #ty;
+                    const _: &::core::mem::MaybeUninit<__FrozenField<#(#statics),*>> = #value;
                 };
             }
         })

@@ -46,7 +46,7 @@ pub(crate) fn check(root: &Root, item: &ItemStruct, fields: &[Marked]) -> Option
     let (impl_generics, ty_generics, where_clause) = item.generics.split_for_impl();
     let body = quote! {{
         /// Whether two fields are on different lines wherever a value of this alignment may start.
-        const fn apart(
+        const fn __apart(
             line: ::core::primitive::usize,
             align: ::core::primitive::usize,
             (a, a_len): (::core::primitive::usize, ::core::primitive::usize),
@@ -65,8 +65,8 @@ pub(crate) fn check(root: &Root, item: &ItemStruct, fields: &[Marked]) -> Option
             }
             true
         }
-        let line = ::core::mem::align_of::<#root::Padded<::core::primitive::u8>>();
-        let align = ::core::mem::align_of::<Self>();
+        let __line = ::core::mem::align_of::<#root::Padded<::core::primitive::u8>>();
+        let __align = ::core::mem::align_of::<Self>();
         #(#asserts)*
     }};
     let cfgs = place::cfgs(&item.attrs);
@@ -75,13 +75,13 @@ pub(crate) fn check(root: &Root, item: &ItemStruct, fields: &[Marked]) -> Option
         return Some(quote! {
             #(#cfgs)*
             const _: () = {
-                trait Layout {
+                trait __Layout {
                     const CHECK: ();
                 }
-                impl #impl_generics Layout for #ident #ty_generics #where_clause {
+                impl #impl_generics __Layout for #ident #ty_generics #where_clause {
                     const CHECK: () = #body;
                 }
-                <#ident<#(#lifetimes),*> as Layout>::CHECK
+                <#ident<#(#lifetimes),*> as __Layout>::CHECK
             };
         });
     }
@@ -110,9 +110,9 @@ fn assert_apart(calm: &Marked, hot: &Marked) -> TokenStream {
     quote_spanned! {span=>
         #(#cfgs)*
         ::core::assert!(
-            apart(
-                line,
-                align,
+            __apart(
+                __line,
+                __align,
                 (::core::mem::offset_of!(Self, #calm_at), ::core::mem::size_of::<#calm_ty>()),
                 (::core::mem::offset_of!(Self, #hot_at), ::core::mem::size_of::<#hot_ty>()),
             ),

@@ -1,6 +1,6 @@
 //! What an attribute stands on, and what the expansions need to know about it.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use syn::{Attribute, Error, Generics, ItemStatic, ItemStruct, Meta, Result, Type};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -105,15 +105,34 @@ pub(crate) fn is_padded(ty: &Type) -> bool {
     named(ty).is_some_and(|(name, _)| matches!(name.as_str(), "Padded" | "CachePadded"))
 }
 
-/// Whether the tokens name a type or const parameter, so that nothing is known before they are chosen.
-pub(crate) fn mentions_parameter(tokens: TokenStream, generics: &Generics) -> bool {
+/// Whether the tokens name a type or const parameter, so that nothing is known before they are chosen; or `Self`, which
+/// means nothing outside the struct.
+pub(crate) fn is_open(tokens: TokenStream, generics: &Generics) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => {
-            generics.type_params().any(|p| p.ident == ident) || generics.const_params().any(|p| p.ident == ident)
+            ident == "Self"
+                || generics.type_params().any(|p| p.ident == ident)
+                || generics.const_params().any(|p| p.ident == ident)
         }
-        TokenTree::Group(group) => mentions_parameter(group.stream(), generics),
+        TokenTree::Group(group) => is_open(group.stream(), generics),
         _ => false,
     })
+}
+
+/// The tokens with the struct's type for `Self`, for use where `Self` is another.
+pub(crate) fn without_self(tokens: TokenStream, target: &TokenStream) -> TokenStream {
+    tokens
+        .into_iter()
+        .flat_map(|token| match token {
+            TokenTree::Ident(ident) if ident == "Self" => target.clone(),
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), without_self(group.stream(), target));
+                inner.set_span(group.span());
+                TokenTree::from(inner).into()
+            }
+            other => other.into(),
+        })
+        .collect()
 }
 
 /// Whether only lifetimes parametrise the item, so that a check can run where it is defined.

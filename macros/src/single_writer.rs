@@ -130,7 +130,7 @@ impl<'a> Expansion<'a> {
             .members()
             .zip(&item.fields)
             .filter(|(member, _)| options.claim.as_ref() != Some(member))
-            .filter_map(|(member, field)| Atomic::new(member, field, &item.vis, only))
+            .filter_map(|(member, field)| Atomic::new(member, field, item, only))
             .collect();
         if atomics.is_empty() {
             return Err(Error::new(
@@ -385,8 +385,10 @@ impl<'a> Expansion<'a> {
 }
 
 impl Atomic {
-    fn new(member: Member, field: &syn::Field, vis: &Visibility, only: bool) -> Option<Atomic> {
+    fn new(member: Member, field: &syn::Field, item: &ItemStruct, only: bool) -> Option<Atomic> {
         let (value, arithmetic, named) = atomic_value(&field.ty)?;
+        let (ident, (_, ty, _)) = (&item.ident, item.generics.split_for_impl());
+        let value = place::without_self(value, &quote!(#ident #ty));
         let shown = spelled(&member);
         let (get, set, add, update) = match &member {
             Member::Named(ident) => {
@@ -403,7 +405,7 @@ impl Atomic {
             }
         };
         // A pointer names a type of the user's, which may be less visible than the struct.
-        let vis = if named { field.vis.clone() } else { vis.clone() };
+        let vis = if named { field.vis.clone() } else { item.vis.clone() };
         let cfgs = place::cfgs(&field.attrs);
         Some(Atomic { member, shown, cfgs, vis, value, arithmetic, get, set, add, update })
     }

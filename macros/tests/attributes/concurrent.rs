@@ -171,6 +171,8 @@ struct Raw<'a, T> {
     #[atomic_only]
     node: UnsafeCell<*mut Foreign>,
     #[atomic_only]
+    like: UnsafeCell<*mut Self>,
+    #[atomic_only]
     mapped: *mut u32,
     #[atomic_only]
     boxed: Box<[UnsafeCell<u8>]>,
@@ -188,6 +190,7 @@ fn raw_memory_made_of_words_is_accepted() {
     let mut raw = Raw {
         words: UnsafeCell::new([1; 4]),
         node: UnsafeCell::new(std::ptr::null_mut()),
+        like: UnsafeCell::new(std::ptr::null_mut()),
         mapped: std::ptr::null_mut(),
         boxed: Box::new([UnsafeCell::new(1)]),
         shared: &[],
@@ -195,7 +198,12 @@ fn raw_memory_made_of_words_is_accepted() {
         padded: UnsafeCell::new(1).into(),
     };
     assert_eq!(raw.words.get_mut()[0], 1);
-    assert!(raw.node.get_mut().is_null() && raw.mapped.is_null() && raw.generic.get_mut().is_empty());
+    assert!(
+        raw.node.get_mut().is_null()
+            && raw.like.get_mut().is_null()
+            && raw.mapped.is_null()
+            && raw.generic.get_mut().is_empty()
+    );
     assert_eq!(raw.boxed.len() + raw.shared.len() + *raw.padded.get_mut(), 2);
 }
 

@@ -31,7 +31,7 @@ where
 }
 
 #[frozen]
-pub(crate) struct Tuple(pub(crate) u8, Option<Box<Tuple>>);
+pub(crate) struct Tuple(pub(crate) u8, Option<Box<Self>>);
 
 #[frozen]
 struct Unit;

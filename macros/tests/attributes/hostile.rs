@@ -16,6 +16,8 @@ struct Deref;
 struct Arc;
 struct PhantomData;
 struct Ordering;
+struct Field;
+struct Layout;
 struct Padded;
 struct u8;
 struct u64;
@@ -51,7 +53,9 @@ struct Apart {
     hits: AtomicU64,
     gap: [AtomicU64; 32],
     #[read_mostly]
-    limit: ::core::primitive::u64,
+    limit: Layout,
+    #[hot]
+    field: Field,
 }
 
 #[tool::padded]
@@ -63,4 +67,6 @@ static LINE: AtomicU64 = AtomicU64::new(0);
 #[tool::frozen]
 struct Config {
     tries: ::core::primitive::u64,
+    field: Field,
+    layout: Layout,
 }

@@ -139,6 +139,23 @@ fn generic_and_padded_structs_have_handles() {
 }
 
 #[single_writer]
+#[derive(Default)]
+struct Node<'a, T> {
+    next: AtomicPtr<Self>,
+    borrowed: Option<&'a T>,
+}
+
+#[test]
+fn a_struct_may_point_to_its_like() {
+    let mut end = Node { borrowed: Some(&1), ..Node::default() };
+    let (mut writer, reader) = Node::<u8>::default().split();
+    writer.set_next(&mut end);
+    let next: *mut Node<'_, u8> = reader.next();
+    // SAFETY: `end` lives on, and nobody writes it.
+    assert_eq!(unsafe { (*next).borrowed }, Some(&1));
+}
+
+#[single_writer]
 struct Pair(AtomicU64, AtomicU64);
 
 #[test]
