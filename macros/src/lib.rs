@@ -23,6 +23,12 @@
 //! Every attribute can also be written inert, as `#[cfg_attr(any(), padded)]`. The compiler drops that form, which
 //! needs no dependency and stands on statements and expressions too; the linter reads it all the same.
 //!
+//! # Imports
+//!
+//! Import the attributes by name. `allow` and `expect` are named like the compiler's own, and a name from a glob import
+//! doesn't give way to those: after `use atomic_lint::*`, a plain `#[allow(…)]` in the module is ambiguous (E0659). Write
+//! these two with their path, `#[atomic_lint::allow(…)]`.
+//!
 //! # Under another name
 //!
 //! Expansions name `::atomic_lint`. In a crate that knows it under another name, say which:

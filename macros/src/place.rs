@@ -1,6 +1,6 @@
 //! What an attribute stands on, and what the expansions need to know about it.
 
-use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use syn::{Attribute, Error, Generics, ItemStatic, ItemStruct, Meta, Result, Type};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -115,6 +115,15 @@ pub(crate) fn is_open(tokens: TokenStream, generics: &Generics) -> bool {
                 || generics.const_params().any(|p| p.ident == ident)
         }
         TokenTree::Group(group) => is_open(group.stream(), generics),
+        _ => false,
+    })
+}
+
+/// Whether the name stands anywhere in the tokens.
+pub(crate) fn mentions(tokens: TokenStream, name: &Ident) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == *name,
+        TokenTree::Group(group) => mentions(group.stream(), name),
         _ => false,
     })
 }

@@ -141,9 +141,8 @@ impl<'a> Expansion<'a> {
         }
         refuse_clashes(&atomics)?;
         let mut pointer = format_ident!("P");
-        while item.generics.type_params().any(|p| p.ident == pointer)
-            || item.generics.const_params().any(|p| p.ident == pointer)
-        {
+        // The parameter would hide a type of that name, be it the struct, a field's or one of a bound.
+        while place::mentions(item.to_token_stream(), &pointer) {
             pointer = format_ident!("{pointer}_");
         }
         let name = item.ident.unraw();

@@ -65,3 +65,27 @@ fn items_stay_what_they_are() {
     assert_eq!(first, 1);
     assert_eq!(HITS.load(Relaxed), 0);
 }
+
+/// The inert form needs no dependency and stands where attribute macros can't.
+#[cfg_attr(any(), concurrent)]
+struct Inert {
+    #[cfg_attr(any(), padded, single_writer)]
+    head: AtomicU64,
+}
+
+#[cfg_attr(any(), cas_pure(const), pairs_with("nobody"))]
+fn inert(value: &Inert) -> u64 {
+    #[cfg_attr(any(), atomic_lint::allow(torn_snapshot, reason = "one thread"))]
+    let head = value.head.load(Relaxed);
+    #[cfg_attr(any(), atomic_lint::allow(relaxed_lock))]
+    {
+        value.head.store(head + 1, Relaxed);
+    }
+    #[cfg_attr(any(), atomic_lint::expect(needless_rmw))]
+    value.head.fetch_add(1, Relaxed)
+}
+
+#[test]
+fn the_inert_form_stands_anywhere() {
+    assert_eq!(inert(&Inert { head: AtomicU64::new(0) }), 1);
+}

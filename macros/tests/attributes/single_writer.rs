@@ -155,6 +155,34 @@ fn a_struct_may_point_to_its_like() {
     assert_eq!(unsafe { (*next).borrowed }, Some(&1));
 }
 
+mod one_letter {
+    use super::*;
+
+    #[single_writer]
+    #[derive(Default)]
+    pub(super) struct P {
+        pub(super) n: AtomicU64,
+    }
+
+    #[single_writer]
+    #[derive(Default)]
+    pub(super) struct List {
+        pub(super) first: AtomicPtr<P>,
+    }
+}
+
+#[test]
+fn types_may_be_called_what_the_handles_call_their_pointer() {
+    let (mut writer, reader) = one_letter::P::default().split();
+    writer.add_n(1);
+    assert_eq!(reader.n(), 1);
+    let mut first = one_letter::P::default();
+    let (mut writer, reader) = one_letter::List::default().split();
+    writer.set_first(&mut first);
+    let first: *mut one_letter::P = reader.first();
+    assert!(!first.is_null());
+}
+
 #[single_writer]
 struct Pair(AtomicU64, AtomicU64);
 
