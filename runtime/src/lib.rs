@@ -4,7 +4,6 @@
 
 extern crate alloc;
 
-#[macro_use]
 mod primitive;
 
 pub mod padded;

@@ -125,7 +125,7 @@ macro_rules! exclusive {
 }
 
 exclusive! {
-    AtomicBool => bool, AtomicU8 => u8, AtomicU16 => u16, AtomicU32 => u32, AtomicUsize => usize,
+    AtomicU8 => u8, AtomicU16 => u16, AtomicU32 => u32, AtomicUsize => usize,
     AtomicI8 => i8, AtomicI16 => i16, AtomicI32 => i32, AtomicIsize => isize,
 }
 #[cfg(target_has_atomic = "64")]
@@ -140,5 +140,18 @@ impl<T> Exclusive for AtomicPtr<T> {
         return *self.get_mut();
         #[cfg(atomic_lint_loom)]
         return self.with_mut(|pointer| *pointer);
+    }
+}
+
+impl Exclusive for AtomicBool {
+    type Value = bool;
+
+    #[inline]
+    fn exclusive(&mut self) -> bool {
+        #[cfg(not(atomic_lint_loom))]
+        return *self.get_mut();
+        // Relaxed: nobody else can reach it, so the last store is the only one left to see.
+        #[cfg(atomic_lint_loom)]
+        return self.load(Ordering::Relaxed);
     }
 }
