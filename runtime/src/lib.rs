@@ -6,7 +6,11 @@ extern crate alloc;
 
 mod primitive;
 
+pub mod backoff;
 pub mod padded;
+#[path = "ring.rs"]
+pub mod spsc;
+pub use backoff::{spin_until, Backoff};
 pub use padded::Padded;
 
 pub mod clock;

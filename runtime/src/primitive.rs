@@ -23,6 +23,7 @@ mod switched {
     #[cfg(target_has_atomic = "64")]
     pub(crate) use core::sync::atomic::{AtomicI64, AtomicU64};
 
+    pub(crate) use alloc::sync::Arc;
     pub(crate) use core::hint::spin_loop;
 
     #[cfg(feature = "std")]
@@ -74,7 +75,7 @@ mod switched {
         fence, AtomicBool, AtomicI16, AtomicI32, AtomicI64, AtomicI8, AtomicIsize, AtomicPtr,
         AtomicU16, AtomicU32, AtomicU64, AtomicU8, AtomicUsize,
     };
-    pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard, RwLock};
+    pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock};
     pub(crate) use loom::thread::yield_now;
 
     /// Whether this process models the deliberate mistake `name`: `ATOMIC_LINT_WEAKEN` says which.
