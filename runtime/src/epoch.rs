@@ -5,6 +5,8 @@
 //! collector's internals can't be modelled from outside: the models prove the structures' own
 //! orderings, hazard pointers are modelled with their reclamation in [`hazard`](crate::hazard).
 
+#[cfg(all(feature = "std", not(atomic_lint_loom)))]
+pub use crossbeam_epoch::{default_collector, pin};
 #[cfg(not(atomic_lint_loom))]
 pub use crossbeam_epoch::{Collector, Guard, LocalHandle};
 
