@@ -550,23 +550,43 @@ impl ResettableLatch {
         self.look() & OPEN != 0
     }
 
+    /// Remembers this moment for [`wait_since`](Self::wait_since).
+    #[inline]
+    #[must_use]
+    pub fn arrive(&self) -> Arrival {
+        Arrival(self.look())
+    }
+
     /// Blocks until the latch is open, or has been since the call.
     pub fn wait(&self) {
-        let arrived = self.look();
-        if arrived & OPEN == 0 {
-            // A closing changes nothing of a closed word, so any difference is an opening.
-            self.room.wait(|| (self.look() != arrived).then_some(()));
+        self.wait_since(self.arrive());
+    }
+
+    /// Blocks until the latch is open, or has been since `arrival`.
+    pub fn wait_since(&self, arrival: Arrival) {
+        if !self.lets_through(arrival) {
+            self.room.wait(|| self.lets_through(arrival).then_some(()));
         }
     }
 
     /// Like [`wait`](Self::wait), but gives up after `timeout`; returns whether it got through.
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
-        let arrived = self.look();
-        arrived & OPEN != 0
+        let arrival = self.arrive();
+        self.lets_through(arrival)
             || self
                 .room
-                .wait_timeout(timeout, || (self.look() != arrived).then_some(()))
+                .wait_timeout(timeout, || self.lets_through(arrival).then_some(()))
                 .is_some()
+    }
+
+    #[inline]
+    fn lets_through(&self, arrival: Arrival) -> bool {
+        if weaken("latch-pulse") {
+            return self.is_open();
+        }
+        // A closing changes nothing of a closed word, so of a word that was closed any difference
+        // is an opening.
+        arrival.0 & OPEN != 0 || self.look() != arrival.0
     }
 
     #[inline]
@@ -575,6 +595,13 @@ impl ResettableLatch {
         self.word.load(Ordering::Acquire)
     }
 }
+
+/// A moment in the life of a [`ResettableLatch`].
+///
+/// Taking it before asking for the thing that opens the latch keeps a pulse from slipping through
+/// between the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival(usize);
 
 impl Default for ResettableLatch {
     fn default() -> Self {

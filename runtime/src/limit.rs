@@ -191,6 +191,10 @@ impl TokenBucket {
             if answer.is_err() && !was_set_back {
                 return answer;
             }
+            if weaken("token-bucket") {
+                self.full_at.store(word, Ordering::Relaxed);
+                return answer;
+            }
             match self.full_at.compare_exchange_weak(
                 seen,
                 word,

@@ -38,7 +38,10 @@ macro_rules! model {
     };
 }
 
+mod collections;
+mod publish;
 mod ring;
+mod waiting;
 
 /// Runs `body` under every schedule with at most `bound` forced switches.
 pub(crate) fn explore(bound: Option<usize>, body: impl Fn() + Send + Sync + 'static) {
