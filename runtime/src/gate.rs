@@ -49,7 +49,7 @@
 //! not block in `wait`; take the event types of the runtime.
 
 use crate::primitive::{
-    const_fn, weaken, AtomicBool, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering,
+    argued, const_fn, weaken, AtomicBool, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering,
 };
 use std::fmt;
 use std::marker::PhantomData;
@@ -227,7 +227,7 @@ impl<S: Stage> StageGate<S> {
     #[must_use]
     pub fn current(&self) -> S {
         // Acquire: what happened before the stage was entered is visible. Partner: `apply`.
-        S::ALL[self.stage.load(Ordering::Acquire)]
+        S::ALL[self.stage.load(argued(Ordering::Acquire, "gate-look"))]
     }
 
     /// Makes the transition if the gate is in its first stage, and wakes the waiters.
@@ -245,7 +245,7 @@ impl<S: Stage> StageGate<S> {
             .compare_exchange(
                 transition.from.index(),
                 transition.to.index(),
-                Ordering::AcqRel,
+                argued(Ordering::AcqRel, "gate-apply"),
                 Ordering::Acquire,
             )
             .map_err(|found| WrongStage {
@@ -326,12 +326,7 @@ impl Latch {
     pub fn open(&self) -> bool {
         // AcqRel: Release publishes what came before the opening; Acquire so that the caller who
         // came too late sees what the opener published. Partners: `is_open`, `open`.
-        let order = if weaken("latch-open") {
-            Ordering::Relaxed
-        } else {
-            Ordering::AcqRel
-        };
-        let opened = !self.open.swap(true, order);
+        let opened = !self.open.swap(true, argued(Ordering::AcqRel, "latch-open"));
         if opened {
             self.room.announce();
         }
@@ -343,7 +338,7 @@ impl Latch {
     #[must_use]
     pub fn is_open(&self) -> bool {
         // Acquire: what came before the opening is visible. Partner: `open`.
-        self.open.load(Ordering::Acquire)
+        self.open.load(argued(Ordering::Acquire, "latch-look"))
     }
 
     /// Blocks until the latch is open.
@@ -419,11 +414,7 @@ impl Countdown {
         // zero, since the later steps continue its release sequence. Acquire on success: the one
         // that reaches zero sees it too. Relaxed for the look and on failure: the number alone.
         // Partners: `remaining`, `count_down`.
-        let order = if weaken("countdown") {
-            Ordering::Relaxed
-        } else {
-            Ordering::AcqRel
-        };
+        let order = argued(Ordering::AcqRel, "countdown");
         let before = self
             .remaining
             .fetch_update(order, Ordering::Relaxed, |count| count.checked_sub(1))
@@ -445,7 +436,8 @@ impl Countdown {
     #[must_use]
     pub fn remaining(&self) -> usize {
         // Acquire: zero means that everything before each step is visible. Partner: `count_down`.
-        self.remaining.load(Ordering::Acquire)
+        self.remaining
+            .load(argued(Ordering::Acquire, "countdown-look"))
     }
 
     /// Blocks until nothing remains.
@@ -660,7 +652,10 @@ impl Generations {
     #[must_use]
     pub fn current(&self) -> Generation {
         // Acquire: what came before the last claim is visible. Partner: `claim`.
-        Generation(self.current.load(Ordering::Acquire))
+        Generation(
+            self.current
+                .load(argued(Ordering::Acquire, "generation-look")),
+        )
     }
 
     /// Ends generation `seen`; true for exactly one caller per generation.
@@ -673,7 +668,7 @@ impl Generations {
             .compare_exchange(
                 seen.0,
                 seen.0.wrapping_add(1),
-                Ordering::AcqRel,
+                argued(Ordering::AcqRel, "generation-claim"),
                 Ordering::Acquire,
             )
             .is_ok();

@@ -47,7 +47,9 @@
 //! `haphazard` crate for many threads that come and go, for domains with type-level families and
 //! for the asymmetric fences that make the reader's side nearly free.
 
-use crate::primitive::{const_fn, fence, weaken, AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use crate::primitive::{
+    argued, const_fn, fence, weaken, AtomicBool, AtomicPtr, AtomicUsize, Ordering,
+};
 use crate::Padded;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -235,7 +237,9 @@ impl Domain {
         while let Some(current) = unsafe { slot.as_ref() } {
             // Acquire: a reader that let go of an object finished with it before we free it.
             // Partners: the stores in `Hazard::announce` and `Hazard::reset`.
-            let object = current.protected.load(Ordering::Acquire);
+            let object = current
+                .protected
+                .load(argued(Ordering::Acquire, "hazard-let-go"));
             if !object.is_null() {
                 protected.push(object);
             }
@@ -403,9 +407,11 @@ impl<'d> Hazard<'d> {
         let mut candidate = source.load(Ordering::Relaxed);
         loop {
             self.announce(candidate.cast());
-            // Acquire: what the object holds was written before it was published.
+            // Acquire: what the object holds was written before it was published. The fence in
+            // `announce` does it for the candidate, but the address may have been freed and
+            // published anew in between, and then this load alone reads the later publication.
             // Partner: whoever stores to `source`, for example `HazardBox::swap`.
-            let current = source.load(Ordering::Acquire);
+            let current = source.load(argued(Ordering::Acquire, "hazard-protect"));
             if current == candidate {
                 // SAFETY: the pointer was in `source` after the announcement's fence, so it had
                 // not been retired before, and every scan from then on sees the slot.
@@ -421,7 +427,7 @@ impl<'d> Hazard<'d> {
         // Release: the reader's accesses come before the object is freed. Partner: `Domain::scan`.
         self.slot
             .protected
-            .store(ptr::null_mut(), Ordering::Release);
+            .store(ptr::null_mut(), argued(Ordering::Release, "hazard-reset"));
     }
 
     /// The domain that this hazard belongs to.
@@ -499,7 +505,9 @@ impl<'d, T: Send + Sync + 'static> HazardBox<'d, T> {
         // AcqRel: Release publishes the value to `load`; Acquire because the old object, which
         // another `store` may have published, is handed on to be freed.
         // Partners: `load`, `store`.
-        let old = self.object.swap(new, Ordering::AcqRel);
+        let old = self
+            .object
+            .swap(new, argued(Ordering::AcqRel, "hazard-swap"));
         // SAFETY: the swap took the old box out, once, and it came from `Box::into_raw`.
         unsafe { self.domain.retire(old) };
     }

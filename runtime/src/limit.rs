@@ -50,7 +50,7 @@
 //! far above a few million a second. For limits per key, with a table of buckets and middleware
 //! around it, take `governor`.
 
-use crate::primitive::{const_fn, weaken, AtomicU64, Ordering};
+use crate::primitive::{argued, const_fn, weaken, AtomicU64, Ordering};
 use core::fmt;
 use core::time::Duration;
 
@@ -339,12 +339,8 @@ impl Debouncer {
         // Release: what the caller wrote before is visible to the poll that fires. It stays a
         // read-modify-write even when the word is already higher, because that keeps this touch in
         // the release sequence which that poll acquires. Partner: `poll`.
-        let order = if weaken("debouncer-touch") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Release
-        };
-        self.fires_at.fetch_max(end, order);
+        self.fires_at
+            .fetch_max(end, argued(Ordering::Release, "debouncer-touch"));
     }
 
     /// Whether a series has ended by `now`; true for exactly one caller per series.
@@ -373,7 +369,12 @@ impl Debouncer {
         // nothing is read. A touch in between changes the word unless it lags, and one that lags
         // belongs to the series that fires. Partner: `touch`.
         self.fires_at
-            .compare_exchange(end, IDLE, Ordering::Acquire, Ordering::Relaxed)
+            .compare_exchange(
+                end,
+                IDLE,
+                argued(Ordering::Acquire, "debouncer-poll"),
+                Ordering::Relaxed,
+            )
             .is_ok()
     }
 

@@ -103,6 +103,17 @@ macro_rules! const_fn {
 }
 pub(crate) use const_fn;
 
+/// The ordering that the comment beside it argues for, or `Relaxed` in a model that plants the
+/// deliberate mistake `name`.
+#[inline(always)]
+pub(crate) fn argued(order: Ordering, name: &str) -> Ordering {
+    if weaken(name) {
+        Ordering::Relaxed
+    } else {
+        order
+    }
+}
+
 /// Reads an atomic that nobody else can reach, without an ordering.
 pub(crate) trait Exclusive {
     type Value;

@@ -45,7 +45,7 @@
 pub use crossbeam_queue::{ArrayQueue, SegQueue};
 
 use crate::epoch::{self, Domain, Guard};
-use crate::primitive::{weaken, AtomicPtr, Ordering, UnsafeCell};
+use crate::primitive::{argued, AtomicPtr, Ordering, UnsafeCell};
 use crate::Padded;
 use alloc::boxed::Box;
 use core::fmt;
@@ -159,11 +159,6 @@ impl<T> Queue<T> {
 
     fn push_pinned(&self, value: T, _guard: &Guard) {
         let node = Node::boxed(MaybeUninit::new(value));
-        let publish = if weaken("queue-push") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Release
-        };
         loop {
             // Acquire: the last node is dereferenced. Partner: `swing_tail`.
             let tail = self.tail.load(Ordering::Acquire);
@@ -172,10 +167,12 @@ impl<T> Queue<T> {
             let last = unsafe { &*tail };
             // Release: publishes the value. Acquire on failure: the successor found instead may
             // become the tail, which publishes it onwards. Partners: `pop_pinned`, `push_pinned`.
-            match last
-                .next
-                .compare_exchange(ptr::null_mut(), node, publish, Ordering::Acquire)
-            {
+            match last.next.compare_exchange(
+                ptr::null_mut(),
+                node,
+                argued(Ordering::Release, "queue-push"),
+                Ordering::Acquire,
+            ) {
                 Ok(_) => {
                     self.swing_tail(tail, node);
                     return;
@@ -195,7 +192,7 @@ impl<T> Queue<T> {
             // moved on.
             let dummy = unsafe { &*head };
             // Acquire: the first real node and its value. Partner: `push_pinned`.
-            let next = dummy.next.load(Ordering::Acquire);
+            let next = dummy.next.load(argued(Ordering::Acquire, "queue-pop"));
             // SAFETY: as for the dummy; a successor outlives its predecessor.
             let first = unsafe { next.as_ref() }?;
             // Relaxed: only compared. By coherence it is no older than what the pop that set
@@ -227,9 +224,12 @@ impl<T> Queue<T> {
     fn swing_tail(&self, from: *mut Node<T>, to: *mut Node<T>) {
         // Release: whoever reaches the node through `tail` sees it complete; this thread made it
         // or acquired it. Relaxed on failure: somebody else swung it. Partner: `push_pinned`.
-        let _ = self
-            .tail
-            .compare_exchange(from, to, Ordering::Release, Ordering::Relaxed);
+        let _ = self.tail.compare_exchange(
+            from,
+            to,
+            argued(Ordering::Release, "queue-swing"),
+            Ordering::Relaxed,
+        );
     }
 
     fn pop_exclusive(&mut self) -> Option<T> {

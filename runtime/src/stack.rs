@@ -50,7 +50,7 @@
 use crate::epoch::{self, Domain, Guard};
 #[cfg(feature = "std")]
 use crate::primitive::const_fn;
-use crate::primitive::{weaken, AtomicPtr, Ordering, UnsafeCell};
+use crate::primitive::{argued, AtomicPtr, Ordering, UnsafeCell};
 use alloc::boxed::Box;
 use core::fmt;
 use core::marker::PhantomData;
@@ -111,20 +111,17 @@ impl<T> Stack<T> {
         }));
         // Relaxed: only stored as a link and compared, never dereferenced here.
         let mut head = self.head.load(Ordering::Relaxed);
-        let publish = if weaken("stack-push") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Release
-        };
         loop {
             // SAFETY: the node is ours alone until the compare-and-swap links it.
             unsafe { (*node).next = head };
             // Release: publishes the value and the link. Relaxed on failure: the new head is again
             // only stored and compared. Partner: `pop_with`.
-            match self
-                .head
-                .compare_exchange_weak(head, node, publish, Ordering::Relaxed)
-            {
+            match self.head.compare_exchange_weak(
+                head,
+                node,
+                argued(Ordering::Release, "stack-push"),
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return,
                 Err(current) => head = current,
             }
@@ -159,7 +156,7 @@ impl<T> Stack<T> {
         // Acquire, here and on failure below: the node is dereferenced. Every write to `head` is a
         // read-modify-write, so the value read lies in the release sequence of the push that
         // linked this node, even if a pop wrote it. Partner: `push`.
-        let mut head = self.head.load(Ordering::Acquire);
+        let mut head = self.head.load(argued(Ordering::Acquire, "stack-pop"));
         loop {
             // SAFETY: the guard was pinned before the load, so a node reached from `head` is not
             // freed before it ends.
@@ -170,7 +167,7 @@ impl<T> Stack<T> {
                 head,
                 node.next,
                 Ordering::Relaxed,
-                Ordering::Acquire,
+                argued(Ordering::Acquire, "stack-pop-again"),
             ) {
                 Ok(_) => {
                     // SAFETY: the compare-and-swap unlinked the node, so this thread alone takes

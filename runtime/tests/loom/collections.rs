@@ -8,7 +8,7 @@ use loom::thread;
 model! {
     /// Two pushes and two pops: every value comes out once, and each pop sees the value that the
     /// push wrote, which loom checks through the node's cell.
-    fn stack(Some(3)) catches ["stack-push"] {
+    fn stack(Some(3)) catches ["stack-push", "stack-pop", "stack-pop-again"] {
         let stack = Arc::new(Stack::new());
         let other = {
             let stack = Arc::clone(&stack);
@@ -53,7 +53,7 @@ model! {
 model! {
     /// A producer and a consumer on an empty queue: values arrive whole and in order, and `tail`
     /// keeps up with `head`.
-    fn queue(Some(3)) catches ["queue-push"] {
+    fn queue(Some(3)) catches ["queue-push", "queue-pop"] {
         let queue = Arc::new(Queue::new());
         let producer = {
             let queue = Arc::clone(&queue);
@@ -94,8 +94,9 @@ model! {
     /// A reader that looks while a writer replaces and reclaims. The object's cell is written when
     /// it is freed, so a read after that, or beside it, is a race that loom reports. Without
     /// either fence, reader and writer can miss each other.
-    fn hazard(None) catches ["hazard-announce", "hazard-scan"] {
-        struct Object(loom::cell::UnsafeCell<u32>);
+    fn hazard(Some(3)) catches ["hazard-announce", "hazard-scan", "hazard-reset", "hazard-let-go", "hazard-protect", "hazard-swap"] {
+        // Of a size that nothing else has, so that the allocator gives the address out again.
+        struct Object(loom::cell::UnsafeCell<u32>, #[allow(dead_code)] [u64; 201]);
         // SAFETY: the cell is written by the destructor alone, which is what the model checks.
         unsafe impl Sync for Object {}
         impl Drop for Object {
@@ -106,7 +107,15 @@ model! {
                 });
             }
         }
-        let object = |value| Object(loom::cell::UnsafeCell::new(value));
+        let object = |new| {
+            // Written after it is made, because loom doesn't count the making as an access.
+            let object = Object(loom::cell::UnsafeCell::new(0), [0; 201]);
+            object.0.with_mut(|value| {
+                // SAFETY: the object is still this thread's own.
+                unsafe { *value = new }
+            });
+            object
+        };
 
         let domain: &'static Domain = Box::leak(Box::new(Domain::new()));
         let shared = Arc::new(HazardBox::new(domain, object(1)));
@@ -123,6 +132,8 @@ model! {
         };
         shared.store(object(2));
         domain.reclaim();
+        // May get the address of the first object, which the reader may be about to confirm.
+        shared.store(object(3));
         reader.join().unwrap();
         drop(shared);
         domain.reclaim();

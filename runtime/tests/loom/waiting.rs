@@ -64,6 +64,24 @@ model! {
 }
 
 model! {
+    /// Who reads the new stage, without waiting, sees what came before it.
+    fn gate_current(None) catches ["gate-apply", "gate-look"] {
+        let gate = Arc::new((StageGate::new(Life::Starting), Plain::new()));
+        let observer = {
+            let gate = Arc::clone(&gate);
+            thread::spawn(move || {
+                if gate.0.current() == Life::Running {
+                    assert_eq!(gate.1.get(), 1);
+                }
+            })
+        };
+        gate.1.set(1);
+        gate.0.apply(START).unwrap();
+        observer.join().unwrap();
+    }
+}
+
+model! {
     fn gate_race(None) catches [] {
         let gate = Arc::new(StageGate::new(Life::Starting));
         let other = {
@@ -78,7 +96,7 @@ model! {
 
 model! {
     /// The fast path of a wait takes no lock, so the latch itself must order memory.
-    fn latch(None) catches ["latch-open", "gate-announce"] {
+    fn latch(None) catches ["latch-open", "latch-look", "gate-announce"] {
         let latch = Arc::new((Latch::new(), Plain::new()));
         let waiter = {
             let latch = Arc::clone(&latch);
@@ -95,7 +113,7 @@ model! {
 
 model! {
     /// Whoever sees zero sees what both threads did before they counted.
-    fn countdown(None) catches ["countdown"] {
+    fn countdown(None) catches ["countdown", "countdown-look"] {
         let done = Arc::new((Countdown::new(2), [Plain::new(), Plain::new()]));
         let worker = {
             let done = Arc::clone(&done);
@@ -134,6 +152,25 @@ model! {
         latch.open();
         latch.close();
         waiter.join().unwrap();
+    }
+}
+
+model! {
+    /// Who reads the new generation, without waiting, sees what came before the claim.
+    fn generation_current(None) catches ["generation-claim", "generation-look"] {
+        let generations = Arc::new((Generations::new(), Plain::new()));
+        let seen = generations.0.current();
+        let observer = {
+            let generations = Arc::clone(&generations);
+            thread::spawn(move || {
+                if generations.0.current() != seen {
+                    assert_eq!(generations.1.get(), 1);
+                }
+            })
+        };
+        generations.1.set(1);
+        assert!(generations.0.claim(seen));
+        observer.join().unwrap();
     }
 }
 
@@ -192,7 +229,7 @@ model! {
 
 model! {
     /// Of two polls at most one fires for a touch, and it sees what was written before the touch.
-    fn debouncer(None) catches ["debouncer-touch"] {
+    fn debouncer(None) catches ["debouncer-touch", "debouncer-poll"] {
         let shared = Arc::new((Debouncer::new(Duration::from_nanos(1)), Plain::new()));
         let toucher = {
             let shared = Arc::clone(&shared);
