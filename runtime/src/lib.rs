@@ -7,11 +7,46 @@ extern crate alloc;
 mod primitive;
 
 pub mod backoff;
+pub mod bits;
+#[cfg(target_has_atomic = "64")]
+pub mod counter;
+#[cfg(target_has_atomic = "64")]
+pub mod extremum;
+pub mod lock;
+#[cfg(feature = "std")]
+pub mod mirror;
 pub mod padded;
+pub mod refcount;
+pub mod select;
+pub mod seqlock;
+pub mod single_writer;
+#[cfg(target_has_atomic = "64")]
+pub mod snapshot_pair;
 #[path = "ring.rs"]
 pub mod spsc;
+pub mod tagged;
+
+mod lane;
+
 pub use backoff::{spin_until, Backoff};
+pub use bits::{AtomicBitSet, BloomFilter};
+#[cfg(target_has_atomic = "64")]
+pub use counter::{Counter, FloatCounter, ShardedCounter};
+#[cfg(target_has_atomic = "64")]
+pub use extremum::{AtomicMax, AtomicMin};
+pub use lock::{SpinLock, TicketLock};
+#[cfg(feature = "std")]
+pub use mirror::Mirrored;
 pub use padded::Padded;
+pub use refcount::RefCount;
+pub use select::RoundRobin;
+pub use seqlock::SeqLock;
+pub use single_writer::SingleWriter;
+#[cfg(target_has_atomic = "64")]
+pub use snapshot_pair::Packed;
+pub use tagged::TaggedPtr;
+#[cfg(target_has_atomic = "64")]
+pub use tagged::{FreeList, TaggedIndex};
 
 pub mod clock;
 #[cfg(feature = "epoch")]

@@ -640,15 +640,21 @@ mod tests {
 
     #[test]
     fn a_panicking_destructor_leaks_nothing() {
-        struct Fuse(Rc<()>, bool);
+        struct Fuse {
+            _token: Rc<()>,
+            blows: bool,
+        }
         impl Drop for Fuse {
             fn drop(&mut self) {
-                assert!(!self.1, "planted");
+                assert!(!self.blows, "planted");
             }
         }
         let token = Rc::new(());
         let (mut producer, consumer) = channel(4);
-        producer.push_from((0..4).map(|n| Fuse(Rc::clone(&token), n == 1)));
+        producer.push_from((0..4).map(|n| Fuse {
+            _token: Rc::clone(&token),
+            blows: n == 1,
+        }));
         drop(consumer);
         assert!(catch_unwind(AssertUnwindSafe(|| drop(producer))).is_err());
         assert_eq!(Rc::strong_count(&token), 1);
