@@ -33,7 +33,7 @@
 //! The look costs a load where nearly every bit is new. Bits of one word share its cache line: flags
 //! that different threads change all the time are better [`Padded`](crate::Padded) booleans.
 
-use crate::primitive::{weaken, AtomicUsize, Ordering};
+use crate::primitive::{argued, weaken, AtomicUsize, Ordering};
 use alloc::boxed::Box;
 use core::fmt;
 use core::hash::{BuildHasher, Hash};
@@ -70,11 +70,6 @@ impl AtomicBitSet {
         if word.load(Ordering::Acquire) & bit != 0 {
             return false;
         }
-        let order = if weaken("bits-insert") {
-            Ordering::Relaxed
-        } else {
-            Ordering::AcqRel
-        };
         if weaken("bits-insert-split") {
             // Release, on purpose: a load and a store lose a neighbour's bit.
             let old = word.load(Ordering::Acquire);
@@ -83,7 +78,7 @@ impl AtomicBitSet {
         }
         // AcqRel: publishes what this thread did, and sees what the last remover did; pairs with
         // the Acquire load in `contains` and the `fetch_and` in `remove`.
-        word.fetch_or(bit, order) & bit == 0
+        word.fetch_or(bit, argued(Ordering::AcqRel, "bits-insert")) & bit == 0
     }
 
     /// Takes `number` out; whether it was in the set.
@@ -99,14 +94,9 @@ impl AtomicBitSet {
         if word.load(Ordering::Acquire) & bit == 0 {
             return false;
         }
-        let order = if weaken("bits-remove") {
-            Ordering::Relaxed
-        } else {
-            Ordering::AcqRel
-        };
         // AcqRel: sees what the inserter did, and publishes this thread's accesses to the next one;
         // pairs with the `fetch_or` in `insert` and `insert_any`.
-        word.fetch_and(!bit, order) & bit != 0
+        word.fetch_and(!bit, argued(Ordering::AcqRel, "bits-remove")) & bit != 0
     }
 
     /// Adds some number that isn't in the set, the lowest that it finds; none if it found the set
@@ -140,13 +130,8 @@ impl AtomicBitSet {
     #[must_use]
     pub fn contains(&self, number: usize) -> bool {
         let (word, bit) = self.place(number);
-        let order = if weaken("bits-contains") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Acquire
-        };
         // Acquire: what the inserter did is visible; pairs with the `fetch_or` in `insert`.
-        word.load(order) & bit != 0
+        word.load(argued(Ordering::Acquire, "bits-contains")) & bit != 0
     }
 
     /// How many numbers are in the set: each word at its own instant.

@@ -43,7 +43,7 @@
 //! See the first sentence. What remains is code without an operating system below it, where
 //! critical sections last nanoseconds and holders can't be preempted.
 
-use crate::primitive::{const_fn, weaken, AtomicBool, AtomicU32, Ordering, UnsafeCell};
+use crate::primitive::{argued, const_fn, AtomicBool, AtomicU32, Ordering, UnsafeCell};
 use crate::Backoff;
 use core::fmt;
 use core::ops::{Deref, DerefMut};
@@ -95,16 +95,16 @@ impl<T> SpinLock<T> {
     #[inline]
     #[must_use]
     pub fn try_lock(&self) -> Option<SpinGuard<'_, T>> {
-        let order = if weaken("spin-lock") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Acquire
-        };
         // Acquire: the previous holder's accesses are visible; pairs with the Release store in
         // `SpinGuard::drop`.
         // Relaxed on failure: the value is not touched.
         self.held
-            .compare_exchange(false, true, order, Ordering::Relaxed)
+            .compare_exchange(
+                false,
+                true,
+                argued(Ordering::Acquire, "spin-lock"),
+                Ordering::Relaxed,
+            )
             .ok()?;
         Some(SpinGuard { lock: self })
     }
@@ -124,14 +124,11 @@ pub struct SpinGuard<'a, T> {
 impl<T> Drop for SpinGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        let order = if weaken("spin-unlock") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Release
-        };
         // Release: publishes this holder's accesses; pairs with the Acquire CAS in
         // `SpinLock::try_lock`.
-        self.lock.held.store(false, order);
+        self.lock
+            .held
+            .store(false, argued(Ordering::Release, "spin-unlock"));
     }
 }
 
@@ -164,15 +161,10 @@ impl<T> TicketLock<T> {
     pub fn lock(&self) -> TicketGuard<'_, T> {
         // Relaxed: the RMW alone keeps tickets apart; the loads of `serving` synchronize.
         let ticket = self.next.fetch_add(1, Ordering::Relaxed);
-        let order = if weaken("ticket-lock") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Acquire
-        };
         let mut backoff = Backoff::new();
         // Acquire: the previous holder's accesses are visible; pairs with the Release store in
         // `TicketGuard::drop`.
-        while self.serving.load(order) != ticket {
+        while self.serving.load(argued(Ordering::Acquire, "ticket-lock")) != ticket {
             backoff.snooze();
         }
         TicketGuard { lock: self, ticket }
@@ -181,13 +173,10 @@ impl<T> TicketLock<T> {
     /// Takes the lock if nobody holds it or waits for it.
     #[must_use]
     pub fn try_lock(&self) -> Option<TicketGuard<'_, T>> {
-        let order = if weaken("ticket-try-lock") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Acquire
-        };
         // Acquire: as in `lock`.
-        let ticket = self.serving.load(order);
+        let ticket = self
+            .serving
+            .load(argued(Ordering::Acquire, "ticket-try-lock"));
         // Relaxed: succeeds only if no ticket above the served one is out, so `serving` is ours and
         // the load above synchronized; on failure nothing is touched.
         self.next
@@ -217,14 +206,12 @@ pub struct TicketGuard<'a, T> {
 impl<T> Drop for TicketGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        let order = if weaken("ticket-unlock") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Release
-        };
         // Release: publishes this holder's accesses; pairs with the Acquire load in
         // `TicketLock::lock` and `try_lock`.
-        self.lock.serving.store(self.ticket.wrapping_add(1), order);
+        self.lock.serving.store(
+            self.ticket.wrapping_add(1),
+            argued(Ordering::Release, "ticket-unlock"),
+        );
     }
 }
 

@@ -31,7 +31,7 @@
 //! If whoever reads the number then locks anyway, or if the derivation is expensive: it runs after
 //! every change.
 
-use crate::primitive::{weaken, AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering};
+use crate::primitive::{argued, AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering};
 #[cfg(target_has_atomic = "64")]
 use crate::primitive::{AtomicI64, AtomicU64};
 use crate::Padded;
@@ -164,14 +164,9 @@ impl<T, D: Derived> Drop for Guard<'_, T, D> {
         // Relaxed: only holders of the lock store, so this is the latest. A store that changes
         // nothing would take the line from every reader.
         if D::load(&self.owner.mirror, Ordering::Relaxed) != derived {
-            let order = if weaken("mirror") {
-                Ordering::Relaxed
-            } else {
-                Ordering::Release
-            };
             // Release: publishes what this holder did; pairs with the Acquire load in
             // `Mirrored::get`. Before the unlock, so that the next holder finds it done.
-            derived.store(&self.owner.mirror, order);
+            derived.store(&self.owner.mirror, argued(Ordering::Release, "mirror"));
         }
     }
 }

@@ -58,13 +58,6 @@ mod switched {
             access(self.0.get())
         }
     }
-
-    /// Whether a model asked for the deliberate mistake `name`: never outside models, so each
-    /// branch on it folds away.
-    #[inline(always)]
-    pub(crate) const fn weaken(_name: &str) -> bool {
-        false
-    }
 }
 
 #[cfg(atomic_lint_loom)]
@@ -77,16 +70,25 @@ mod switched {
     };
     pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock};
     pub(crate) use loom::thread::yield_now;
+}
 
-    /// Whether this process models the deliberate mistake `name`: `ATOMIC_LINT_WEAKEN` says which.
-    ///
-    /// A model that passes with its mistake planted proves nothing, so each mistake has a test that
-    /// expects its model to fail. A switch at run time needs one build for all of them.
-    pub(crate) fn weaken(name: &str) -> bool {
-        static PLANTED: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
-        let planted = PLANTED.get_or_init(|| std::env::var("ATOMIC_LINT_WEAKEN").ok());
-        planted.as_deref() == Some(name)
-    }
+/// Whether a model asked for the deliberate mistake `name`: never outside models and the runs under
+/// ThreadSanitizer, so each branch on it folds away.
+#[cfg(not(any(atomic_lint_loom, atomic_lint_tsan)))]
+#[inline(always)]
+pub(crate) const fn weaken(_name: &str) -> bool {
+    false
+}
+
+/// Whether this process runs with the deliberate mistake `name`: `ATOMIC_LINT_WEAKEN` says which.
+///
+/// A proof that passes with its mistake planted proves nothing, so each mistake has a test that
+/// expects its proof to fail. A switch at run time needs one build for all of them.
+#[cfg(any(atomic_lint_loom, atomic_lint_tsan))]
+pub(crate) fn weaken(name: &str) -> bool {
+    static PLANTED: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    let planted = PLANTED.get_or_init(|| std::env::var("ATOMIC_LINT_WEAKEN").ok());
+    planted.as_deref() == Some(name)
 }
 
 /// Makes a constructor `const`, except under loom, whose types exist only inside a model.

@@ -38,7 +38,7 @@
 
 #[cfg(not(atomic_lint_tsan))]
 use crate::primitive::fence;
-use crate::primitive::{const_fn, weaken, AtomicUsize, Ordering};
+use crate::primitive::{argued, const_fn, weaken, AtomicUsize, Ordering};
 use core::fmt;
 
 /// The number of references to something.
@@ -119,14 +119,11 @@ impl RefCount {
     #[inline]
     #[must_use = "the last reference must free what was counted"]
     pub fn release(&self) -> bool {
-        let order = if weaken("refcount-release") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Release
-        };
         // Release: this owner's accesses come before the destruction; pairs with the Acquire in
         // `release` of the last owner, below.
-        let before = self.0.fetch_sub(1, order);
+        let before = self
+            .0
+            .fetch_sub(1, argued(Ordering::Release, "refcount-release"));
         if before != 1 {
             if before == 0 {
                 abort("a reference was given up twice");

@@ -51,7 +51,7 @@
 //! operation of the other side: where a side sleeps for long and must wake at once, or where
 //! thousands of idle channels must cost nothing, take `std::sync::mpsc::sync_channel`.
 
-use crate::primitive::{weaken, Arc, AtomicBool, AtomicUsize, Exclusive, Ordering, UnsafeCell};
+use crate::primitive::{argued, Arc, AtomicBool, AtomicUsize, Exclusive, Ordering, UnsafeCell};
 use crate::{Backoff, Padded};
 use alloc::boxed::Box;
 use core::fmt;
@@ -202,14 +202,9 @@ impl<T> Producer<T> {
     /// How many values fit now; the consumer may make more room at any time.
     #[inline]
     pub fn room(&mut self) -> usize {
-        let order = if weaken("ring-room") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Acquire
-        };
         // Acquire: the consumer's reads of the slots it gave back happen before this handle
         // overwrites them; pairs with the Release store in `Consumer::give_back`.
-        self.head = self.ring.head.load(order);
+        self.head = self.ring.head.load(argued(Ordering::Acquire, "ring-room"));
         self.known_room()
     }
 
@@ -236,14 +231,11 @@ impl<T> Producer<T> {
     #[inline]
     fn publish(&mut self, tail: usize) {
         self.tail = tail;
-        let order = if weaken("ring-publish") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Release
-        };
         // Release: publishes the slots up to `tail`; pairs with the Acquire load in
         // `Consumer::available`.
-        self.ring.tail.store(tail, order);
+        self.ring
+            .tail
+            .store(tail, argued(Ordering::Release, "ring-publish"));
     }
 }
 
@@ -264,14 +256,11 @@ impl<T> Drop for Batch<'_, T> {
 
 impl<T> Drop for Producer<T> {
     fn drop(&mut self) {
-        let order = if weaken("ring-close") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Release
-        };
         // Release: the last store of `tail` is visible to a consumer that sees the end; pairs with
         // the Acquire load in `Consumer::is_closed`.
-        self.ring.alive.store(false, order);
+        self.ring
+            .alive
+            .store(false, argued(Ordering::Release, "ring-close"));
     }
 }
 
@@ -342,14 +331,12 @@ impl<T> Consumer<T> {
     /// How many values are there now; the producer may add more at any time.
     #[inline]
     pub fn available(&mut self) -> usize {
-        let order = if weaken("ring-available") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Acquire
-        };
         // Acquire: the values in the slots up to `tail` are visible; pairs with the Release store
         // in `Producer::publish`.
-        self.tail = self.ring.tail.load(order);
+        self.tail = self
+            .ring
+            .tail
+            .load(argued(Ordering::Acquire, "ring-available"));
         self.known()
     }
 
@@ -376,14 +363,11 @@ impl<T> Consumer<T> {
     #[inline]
     fn give_back(&mut self, head: usize) {
         self.head = head;
-        let order = if weaken("ring-give-back") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Release
-        };
         // Release: this side's reads of the slots below `head` are over; pairs with the Acquire
         // load in `Producer::room`.
-        self.ring.head.store(head, order);
+        self.ring
+            .head
+            .store(head, argued(Ordering::Release, "ring-give-back"));
     }
 }
 

@@ -47,7 +47,7 @@
 //! - On 32-bit targets a reader that is held up during one read for exactly a multiple of 2³⁰
 //!   writes takes a mixture for a value; on 64-bit targets that takes centuries.
 
-use crate::primitive::{const_fn, fence, weaken, AtomicUsize, Ordering};
+use crate::primitive::{argued, const_fn, fence, weaken, AtomicUsize, Ordering};
 use crate::Backoff;
 use core::fmt;
 
@@ -174,11 +174,9 @@ impl<T: Plain> SeqLock<T> {
     pub fn try_read(&self) -> Option<T> {
         // Acquire: the words of the write that made this number are visible; pairs with the Release
         // store in `Write::finish`.
-        let before = self.sequence.load(if weaken("seqlock-read") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Acquire
-        });
+        let before = self
+            .sequence
+            .load(argued(Ordering::Acquire, "seqlock-read"));
         if before & CHANGING != 0 {
             return None;
         }
@@ -278,15 +276,12 @@ impl<T: Plain> Write<'_, T> {
             fence(Ordering::Release);
         }
         self.lock.value.store(value);
-        let order = if weaken("seqlock-write") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Release
-        };
         // Release: publishes the words; pairs with the Acquire load in `try_read` and the Acquire
         // CAS in `try_begin`.
         let count = self.count.wrapping_add(STEP);
-        self.lock.sequence.store(count, order);
+        self.lock
+            .sequence
+            .store(count, argued(Ordering::Release, "seqlock-write"));
         core::mem::forget(self);
     }
 }

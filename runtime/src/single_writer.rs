@@ -37,7 +37,7 @@
 //! With a second writer, however rare, or for a value that readers also change: then the RMW is
 //! what makes it right.
 
-use crate::primitive::{weaken, AtomicBool, Ordering};
+use crate::primitive::{argued, AtomicBool, Ordering};
 use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomData;
@@ -158,16 +158,16 @@ impl<A: Atomic> SingleWriter<A> {
     /// For statics and whatever else is shared before its writer is known.
     #[must_use]
     pub fn claim(&self) -> Option<Writer<'_, A>> {
-        let order = if weaken("single-writer-claim") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Acquire
-        };
         // Acquire: the previous writer's last store is visible, so none of its updates is lost;
         // pairs with the Release store in `Claim::drop`.
         // Relaxed on failure: nothing is read.
         self.claimed
-            .compare_exchange(false, true, order, Ordering::Relaxed)
+            .compare_exchange(
+                false,
+                true,
+                argued(Ordering::Acquire, "single-writer-claim"),
+                Ordering::Relaxed,
+            )
             .ok()?;
         Some(Writer {
             atomic: &self.atomic,
@@ -217,14 +217,10 @@ impl<A: Atomic> Writer<'_, A> {
     /// Replaces the value.
     #[inline]
     pub fn set(&mut self, value: A::Value) {
-        let order = if weaken("single-writer-set") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Release
-        };
         // Release: publishes what this thread did before; pairs with the Acquire load in
         // `Reader::load`.
-        self.atomic.store(value, order);
+        self.atomic
+            .store(value, argued(Ordering::Release, "single-writer-set"));
     }
 
     /// Replaces the value by what `change` makes of it.
@@ -271,14 +267,10 @@ struct Claim<'a>(&'a AtomicBool);
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        let order = if weaken("single-writer-unclaim") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Release
-        };
         // Release: the next writer sees this one's last store; pairs with the Acquire CAS in
         // `SingleWriter::claim`.
-        self.0.store(false, order);
+        self.0
+            .store(false, argued(Ordering::Release, "single-writer-unclaim"));
     }
 }
 

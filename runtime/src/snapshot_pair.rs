@@ -32,7 +32,7 @@
 //! [`Snapshot`](crate::Snapshot) anything that is rarely replaced. If the fields are independent:
 //! two atomics, each with its own line if different threads write them.
 
-use crate::primitive::{weaken, AtomicU64, Ordering};
+use crate::primitive::{argued, weaken, AtomicU64, Ordering};
 use core::fmt;
 use core::marker::PhantomData;
 
@@ -138,13 +138,9 @@ impl<A: Field, B: Field> Packed<A, B> {
     /// Replaces both fields.
     #[inline]
     pub fn store(&self, a: A, b: B) {
-        let order = if weaken("packed-store") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Release
-        };
         // Release: publishes what this thread did before; pairs with the Acquire load in `load`.
-        self.word.store(pack(a, b), order);
+        self.word
+            .store(pack(a, b), argued(Ordering::Release, "packed-store"));
     }
 
     /// Replaces both fields by what `change` makes of them; the pair before.

@@ -42,7 +42,7 @@
 //! Where nodes are allocated one by one: [`Stack`](crate::Stack). Where the slots number a few
 //! dozen: [`AtomicBitSet::insert_any`](crate::AtomicBitSet::insert_any) is simpler.
 
-use crate::primitive::{weaken, AtomicPtr, Ordering};
+use crate::primitive::{argued, weaken, AtomicPtr, Ordering};
 #[cfg(target_has_atomic = "64")]
 use crate::primitive::{AtomicU32, AtomicU64};
 #[cfg(target_has_atomic = "64")]
@@ -108,14 +108,9 @@ impl TaggedIndex {
     #[inline]
     #[must_use]
     pub fn load(&self) -> Tagged {
-        let order = if weaken("tagged-load") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Acquire
-        };
         // Acquire: what belongs to the index is visible; pairs with the Release half of the CAS in
         // `replace`.
-        Tagged::from_bits(self.0.load(order))
+        Tagged::from_bits(self.0.load(argued(Ordering::Acquire, "tagged-load")))
     }
 
     /// Replaces `current` by `index` and the next tag, if nothing has changed since `current` was
@@ -127,16 +122,16 @@ impl TaggedIndex {
     #[inline]
     pub fn replace(&self, current: Tagged, index: u32) -> Result<Tagged, Tagged> {
         let new = current.next(index);
-        let order = if weaken("tagged-replace") {
-            Ordering::Relaxed
-        } else {
-            Ordering::AcqRel
-        };
         // AcqRel: publishes what belongs to the new index, and sees what belonged to the old one;
         // pairs with the Acquire load in `load` and with itself.
         // Acquire on failure: the caller goes on with what it finds.
         self.0
-            .compare_exchange_weak(current.to_bits(), new.to_bits(), order, Ordering::Acquire)
+            .compare_exchange_weak(
+                current.to_bits(),
+                new.to_bits(),
+                argued(Ordering::AcqRel, "tagged-replace"),
+                Ordering::Acquire,
+            )
             .map(|_| new)
             .map_err(Tagged::from_bits)
     }
@@ -269,14 +264,9 @@ impl<T> TaggedPtr<T> {
     #[inline]
     #[must_use]
     pub fn load(&self) -> (*mut T, usize) {
-        let order = if weaken("tagged-ptr-load") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Acquire
-        };
         // Acquire: what the pointer leads to is visible; pairs with the Release half of the CAS in
         // `replace`.
-        split(self.0.load(order))
+        split(self.0.load(argued(Ordering::Acquire, "tagged-ptr-load")))
     }
 
     /// Replaces pointer and tag, if they are still `current`.
@@ -294,16 +284,16 @@ impl<T> TaggedPtr<T> {
         current: (*mut T, usize),
         new: (*mut T, usize),
     ) -> Result<(), (*mut T, usize)> {
-        let order = if weaken("tagged-ptr-replace") {
-            Ordering::Relaxed
-        } else {
-            Ordering::AcqRel
-        };
         // AcqRel: publishes what the new pointer leads to, and sees what the old one does; pairs
         // with the Acquire load in `load` and with itself.
         // Acquire on failure: the caller goes on with what it finds.
         self.0
-            .compare_exchange(join(current), join(new), order, Ordering::Acquire)
+            .compare_exchange(
+                join(current),
+                join(new),
+                argued(Ordering::AcqRel, "tagged-ptr-replace"),
+                Ordering::Acquire,
+            )
             .map(|_| ())
             .map_err(split)
     }

@@ -11,6 +11,11 @@
 //! too weak, a step left out. One test explores the model as written; one per mistake runs it again
 //! in a child process with that mistake planted and expects it to fail. A child, since a model that
 //! fails may abort.
+//!
+//! Loom remembers only the last access to each atomic when it decides where to switch threads, so
+//! it misses a reader that came before a writer's own look. Models that check what a reader sees run
+//! the reader in a spawned thread: the first schedule lets it come last. The planted mistakes show
+//! that this suffices.
 
 #![cfg(atomic_lint_loom)]
 
@@ -39,8 +44,12 @@ macro_rules! model {
 }
 
 mod collections;
+mod counters;
+mod locks;
 mod publish;
 mod ring;
+mod seqlock;
+mod sets;
 mod waiting;
 
 /// Runs `body` under every schedule with at most `bound` forced switches.
