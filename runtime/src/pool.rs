@@ -32,8 +32,11 @@
 //!
 //! # When not to use it
 //!
-//! For small objects the allocator is a pool already, with a cache per thread. Measure first: a
-//! pool wins when making or growing an object is expensive.
+//! For small objects the allocator is a pool already, with a cache per thread: a fresh vector of 64
+//! bytes takes 8 ns, an object from the pool 24 ns and more, one of 16 KiB that must be zeroed
+//! 590 ns (`cargo bench -p atomic-lint --bench peers -- pool`). A `Mutex<Vec<T>>` does the same in
+//! 9 ns while nobody contends for it; this pool doesn't stall when a thread that holds the lock is
+//! suspended.
 
 use core::fmt;
 use core::mem::ManuallyDrop;

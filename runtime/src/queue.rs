@@ -39,8 +39,10 @@
 //! In production take one of the two queues that this module re-exports: [`SegQueue`] allocates
 //! once in 31 values rather than for each and advances its ends with `fetch_add`-like steps, and
 //! [`ArrayQueue`] is bounded and never allocates. For one producer and one consumer take
-//! [`spsc`](crate::spsc). None of them waits: for blocking use a channel. This queue is the
-//! reference that shows the algorithm with every ordering argued.
+//! [`spsc`](crate::spsc). Measured, a push and a pop take 77 ns here on one thread and 157 ns on
+//! two, in `SegQueue` 12 ns on either (`cargo bench -p atomic-lint --bench peers -- queue`, fastest
+//! of 15). None of them waits: for blocking use a channel. This queue is the reference that shows
+//! the algorithm with every ordering argued.
 
 pub use crossbeam_queue::{ArrayQueue, SegQueue};
 

@@ -41,11 +41,12 @@
 //!
 //! # When not to use it
 //!
-//! Almost always. One `head` serves all threads, every push allocates, and nothing waits for an
-//! empty stack to fill. A `Mutex<Vec<T>>` is simpler and about as fast at low contention, see
-//! `cargo bench -p atomic-lint`; [`SegQueue`](crate::queue::SegQueue) is faster at
-//! high contention where order doesn't matter or should be first in, first out. Take it for what it
-//! shows, or where a suspended thread must not hold up the others.
+//! Almost always. One `head` serves all threads, every push allocates, every pop pins and defers a
+//! free, and nothing waits for an empty stack to fill. Measured, a push and a pop take 92 ns on one
+//! thread and 178 ns on two, where a `Mutex<Vec<T>>` takes 9 ns and
+//! [`SegQueue`](crate::queue::SegQueue), in another order, 12 ns on either
+//! (`cargo bench -p atomic-lint --bench peers -- stack`, fastest of 15). Take it for what it shows,
+//! or where a suspended thread must not hold up the others.
 
 use crate::epoch::{self, Domain, Guard};
 #[cfg(feature = "std")]
