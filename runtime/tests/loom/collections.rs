@@ -75,7 +75,7 @@ model! {
 
 model! {
     /// Two producers that may find each other's `tail` lagging.
-    fn queue_producers(Some(2)) catches [] {
+    fn queue_producers(Some(2)) catches ["queue-swing"] {
         let queue = Arc::new(Queue::new());
         let producer = {
             let queue = Arc::clone(&queue);
