@@ -138,7 +138,7 @@ pub trait Stage: Copy + Eq + fmt::Debug + 'static {
     fn index(self) -> usize;
 }
 
-/// Declares an enumeration that implements [`Stage`](gate::Stage).
+/// Declares an enumeration that implements [`Stage`].
 ///
 /// ```
 /// atomic_lint::stages! {
