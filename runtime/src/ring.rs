@@ -157,8 +157,9 @@ impl<T> Producer<T> {
             });
         }
         // SAFETY: there is room, so the slot at `tail` is free, and only this handle fills slots.
-        unsafe { self.ring.write(self.tail, value) };
-        self.publish(self.tail.wrapping_add(1));
+        unsafe { self.ring.slots().write(self.tail, value) };
+        self.tail = self.tail.wrapping_add(1);
+        self.ring.publish(self.tail);
         Ok(())
     }
 
@@ -185,15 +186,20 @@ impl<T> Producer<T> {
     /// If `values` panics, what it yielded before is published all the same.
     pub fn push_from(&mut self, values: impl IntoIterator<Item = T>) -> usize {
         let room = self.room();
+        let start = self.tail;
+        let ring = &*self.ring;
+        // Held outside the loop: the compiler can't know that no slot overlaps them.
+        let slots = ring.slots();
         let mut batch = Batch {
             filled: 0,
-            producer: self,
+            tail: &mut self.tail,
+            ring,
         };
         for value in values.into_iter().take(room) {
-            let slot = batch.producer.tail.wrapping_add(batch.filled);
+            let slot = start.wrapping_add(batch.filled);
             // SAFETY: fewer than `room` are filled, so this slot is free, and only this handle
             // fills slots.
-            unsafe { batch.producer.ring.write(slot, value) };
+            unsafe { slots.write(slot, value) };
             batch.filled += 1;
         }
         batch.filled
@@ -203,7 +209,7 @@ impl<T> Producer<T> {
     #[inline]
     pub fn room(&mut self) -> usize {
         // Acquire: the consumer's reads of the slots it gave back happen before this handle
-        // overwrites them; pairs with the Release store in `Consumer::give_back`.
+        // overwrites them; pairs with the Release store in `Shared::give_back`.
         self.head = self.ring.head.load(argued(Ordering::Acquire, "ring-room"));
         self.known_room()
     }
@@ -227,30 +233,20 @@ impl<T> Producer<T> {
         // by the reference count.
         !self.ring.alive.load(Ordering::Relaxed)
     }
-
-    #[inline]
-    fn publish(&mut self, tail: usize) {
-        self.tail = tail;
-        // Release: publishes the slots up to `tail`; pairs with the Acquire load in
-        // `Consumer::available`.
-        self.ring
-            .tail
-            .store(tail, argued(Ordering::Release, "ring-publish"));
-    }
 }
 
 /// Publishes what was filled when it goes out of scope, by return or by panic.
 struct Batch<'a, T> {
-    producer: &'a mut Producer<T>,
+    ring: &'a Shared<T>,
+    tail: &'a mut usize,
     filled: usize,
 }
 
 impl<T> Drop for Batch<'_, T> {
+    #[inline]
     fn drop(&mut self) {
-        if self.filled > 0 {
-            self.producer
-                .publish(self.producer.tail.wrapping_add(self.filled));
-        }
+        *self.tail = self.tail.wrapping_add(self.filled);
+        self.ring.publish(*self.tail);
     }
 }
 
@@ -272,8 +268,9 @@ impl<T> Consumer<T> {
             return None;
         }
         // SAFETY: the slot at `head` is published, and only this handle empties slots.
-        let value = unsafe { self.ring.read(self.head) };
-        self.give_back(self.head.wrapping_add(1));
+        let value = unsafe { self.ring.slots().read(self.head) };
+        self.head = self.head.wrapping_add(1);
+        self.ring.give_back(self.head);
         Some(value)
     }
 
@@ -303,17 +300,22 @@ impl<T> Consumer<T> {
     /// If `each` panics, the values it took are gone and the rest stays in the ring.
     pub fn pop_each(&mut self, mut each: impl FnMut(T)) -> usize {
         let count = self.available();
+        let start = self.head;
+        let ring = &*self.ring;
+        // Held outside the loop: the compiler can't know that no slot overlaps them.
+        let slots = ring.slots();
         let mut batch = Emptied {
             emptied: 0,
-            consumer: self,
+            head: &mut self.head,
+            ring,
         };
         while batch.emptied < count {
-            let slot = batch.consumer.head.wrapping_add(batch.emptied);
+            let slot = start.wrapping_add(batch.emptied);
             // Counted first: a panic in `each` must not hand the same value out again.
             batch.emptied += 1;
             // SAFETY: fewer than `count` were emptied, so this slot is published and still full,
             // and only this handle empties slots.
-            each(unsafe { batch.consumer.ring.read(slot) });
+            each(unsafe { slots.read(slot) });
         }
         count
     }
@@ -325,7 +327,7 @@ impl<T> Consumer<T> {
             return None;
         }
         // SAFETY: the slot at `head` is published, and stays so while `self` is borrowed.
-        Some(unsafe { self.ring.peek(self.head) })
+        Some(unsafe { self.ring.slots().peek(self.head) })
     }
 
     /// How many values are there now; the producer may add more at any time.
@@ -359,30 +361,20 @@ impl<T> Consumer<T> {
         // store in `Producer::drop`.
         !self.ring.alive.load(Ordering::Acquire)
     }
-
-    #[inline]
-    fn give_back(&mut self, head: usize) {
-        self.head = head;
-        // Release: this side's reads of the slots below `head` are over; pairs with the Acquire
-        // load in `Producer::room`.
-        self.ring
-            .head
-            .store(head, argued(Ordering::Release, "ring-give-back"));
-    }
 }
 
 /// Gives back what was emptied when it goes out of scope, by return or by panic.
 struct Emptied<'a, T> {
-    consumer: &'a mut Consumer<T>,
+    ring: &'a Shared<T>,
+    head: &'a mut usize,
     emptied: usize,
 }
 
 impl<T> Drop for Emptied<'_, T> {
+    #[inline]
     fn drop(&mut self) {
-        if self.emptied > 0 {
-            self.consumer
-                .give_back(self.consumer.head.wrapping_add(self.emptied));
-        }
+        *self.head = self.head.wrapping_add(self.emptied);
+        self.ring.give_back(*self.head);
     }
 }
 
@@ -413,10 +405,38 @@ unsafe impl<T: Send> Send for Shared<T> {}
 
 impl<T> Shared<T> {
     #[inline(always)]
-    fn slot(&self, index: usize) -> &UnsafeCell<MaybeUninit<T>> {
-        let slot = index & (self.slots.len() - 1);
+    fn slots(&self) -> Slots<'_, T> {
+        Slots(&self.slots)
+    }
+
+    /// The slots below `tail` belong to the consumer.
+    #[inline(always)]
+    fn publish(&self, tail: usize) {
+        // Release: publishes the slots up to `tail`; pairs with the Acquire load in
+        // `Consumer::available`.
+        self.tail
+            .store(tail, argued(Ordering::Release, "ring-publish"));
+    }
+
+    /// The slots below `head` belong to the producer again.
+    #[inline(always)]
+    fn give_back(&self, head: usize) {
+        // Release: the consumer's reads of the slots below `head` are over; pairs with the Acquire
+        // load in `Producer::room`.
+        self.head
+            .store(head, argued(Ordering::Release, "ring-give-back"));
+    }
+}
+
+/// A power of two of slots, addressed by counts that wrap.
+struct Slots<'a, T>(&'a [UnsafeCell<MaybeUninit<T>>]);
+
+impl<'a, T> Slots<'a, T> {
+    #[inline(always)]
+    fn slot(&self, index: usize) -> &'a UnsafeCell<MaybeUninit<T>> {
+        let slot = index & (self.0.len() - 1);
         // SAFETY: `channel_from` made a power of two of slots, at least one, so the mask is in range.
-        unsafe { self.slots.get_unchecked(slot) }
+        unsafe { self.0.get_unchecked(slot) }
     }
 
     /// # Safety
@@ -444,7 +464,7 @@ impl<T> Shared<T> {
     ///
     /// The slot is full and stays so for as long as the reference lives.
     #[inline(always)]
-    unsafe fn peek(&self, index: usize) -> &T {
+    unsafe fn peek(&self, index: usize) -> &'a T {
         // SAFETY: the caller vouches that the slot holds a value.
         self.slot(index)
             .with(|slot| unsafe { (*slot).assume_init_ref() })
@@ -476,7 +496,7 @@ impl<T> Left<'_, T> {
             let slot = self.head;
             self.head = self.head.wrapping_add(1);
             // SAFETY: both handles are gone, so this is the only user, and each slot is read once.
-            drop(unsafe { self.shared.read(slot) });
+            drop(unsafe { self.shared.slots().read(slot) });
         }
     }
 }

@@ -59,7 +59,7 @@ impl<T> RoundRobin<T> {
         Self::with_lanes(items, cores.min(16))
     }
 
-    /// Takes turns among `items` in each of `lanes` lanes.
+    /// Takes turns among `items` in each of `lanes` lanes, rounded up to a power of two.
     ///
     /// # Panics
     ///
@@ -69,6 +69,7 @@ impl<T> RoundRobin<T> {
         let items = items.into();
         assert!(!items.is_empty(), "nothing to choose from");
         assert!(lanes > 0, "turns need a lane to be counted in");
+        let lanes = lanes.next_power_of_two();
         // Spread over the items: lane 1 of 2 starts halfway.
         let start = |lane: usize| lane * (items.len() / lanes).max(1);
         let lanes = (0..lanes)
@@ -86,10 +87,10 @@ impl<T> RoundRobin<T> {
         self.next_in(crate::lane::current())
     }
 
-    /// The next item in lane `lane % lanes`.
+    /// The next item in lane `lane`, modulo the number of lanes.
     #[inline]
     pub fn next_in(&self, lane: usize) -> &T {
-        let lane = &self.lanes[lane % self.lanes.len()];
+        let lane = &self.lanes[lane & (self.lanes.len() - 1)];
         let turn = if weaken("round-robin-next") {
             // Relaxed twice, on purpose: two callers get the same turn.
             let turn = lane.load(Ordering::Relaxed);

@@ -50,6 +50,7 @@
 use crate::primitive::{argued, const_fn, fence, weaken, AtomicUsize, Ordering};
 use crate::Backoff;
 use core::fmt;
+use core::mem::MaybeUninit;
 
 /// A type whose every byte is always initialised, so that it can be copied a word at a time.
 ///
@@ -151,10 +152,11 @@ impl<T: Plain> SeqLock<T> {
     #[inline]
     #[must_use]
     pub fn read(&self) -> T {
-        if let Some(value) = self.try_read() {
-            return value;
+        match self.copy() {
+            // SAFETY: `whole` says that the bytes are those of one value.
+            Attempt { bytes, whole: true } => unsafe { bytes.assume_init() },
+            Attempt { whole: false, .. } => self.read_again(),
         }
-        self.read_again()
     }
 
     #[cold]
@@ -172,15 +174,19 @@ impl<T: Plain> SeqLock<T> {
     #[inline]
     #[must_use]
     pub fn try_read(&self) -> Option<T> {
-        // Acquire: the words of the write that made this number are visible; pairs with the Release
+        let Attempt { bytes, whole } = self.copy();
+        // SAFETY: `whole` says that the bytes are those of one value.
+        whole.then(|| unsafe { bytes.assume_init() })
+    }
+
+    #[inline(always)]
+    fn copy(&self) -> Attempt<T> {
+        // Acquire: the words of the write that made this count are visible; pairs with the Release
         // store in `Write::finish`.
         let before = self
             .sequence
             .load(argued(Ordering::Acquire, "seqlock-read"));
-        if before & CHANGING != 0 {
-            return None;
-        }
-        let copy = self.value.load();
+        let bytes = self.value.load();
         if !weaken("seqlock-read-fence") {
             // Acquire: if any word came from a later write, its flag is visible below; pairs with
             // the Release fence in `Write::finish`.
@@ -188,11 +194,9 @@ impl<T: Plain> SeqLock<T> {
         }
         // Relaxed: the fence above orders it behind the words.
         let after = self.sequence.load(Ordering::Relaxed);
-        if before & !CLAIMED != after & !CLAIMED {
-            return None;
-        }
-        // SAFETY: no write overlapped, so the words are those of one value that was stored whole.
-        Some(unsafe { copy.assume_init() })
+        // A claim in between changed no byte, but telling it apart would cost every read.
+        let whole = before & CHANGING == 0 && before == after;
+        Attempt { bytes, whole }
     }
 
     /// Replaces the value, after other writers.
@@ -249,6 +253,13 @@ impl<T: Plain> SeqLock<T> {
             .ok()?;
         Some(Write { lock: self, count })
     }
+}
+
+/// What a read found.
+struct Attempt<T> {
+    bytes: MaybeUninit<T>,
+    /// No write overlapped the read: the words are those of one value that was stored whole.
+    whole: bool,
 }
 
 /// The exclusive right to write, until it ends.
