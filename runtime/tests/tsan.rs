@@ -17,7 +17,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// Entry of `tests/tsan/stress.rs`, and a mistake in it that the sanitizer sees.
-const PLANTED: [(&str, &str); 12] = [
+const PLANTED: [(&str, &str); 23] = [
     ("planted", ""),
     ("stack", "stack-push"),
     ("stack", "stack-pop"),
@@ -30,6 +30,17 @@ const PLANTED: [(&str, &str); 12] = [
     ("latch", "latch-open"),
     ("countdown", "countdown"),
     ("debouncer", "debouncer-touch"),
+    ("ring", "ring-publish"),
+    ("ring", "ring-give-back"),
+    ("spin", "spin-unlock"),
+    ("ticket", "ticket-lock"),
+    ("refcount", "refcount-release"),
+    ("refcount", "refcount-last"),
+    ("single_writer", "single-writer-set"),
+    ("bits", "bits-remove"),
+    ("free_list", "tagged-replace"),
+    ("packed", "packed-store"),
+    ("mirror", "mirror"),
 ];
 
 #[test]

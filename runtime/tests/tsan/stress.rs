@@ -10,6 +10,8 @@
 
 #![cfg_attr(atomic_lint_loom, allow(dead_code, unused_imports))]
 
+mod cells;
+
 use atomic_lint::hazard::{Domain, HazardBox};
 use atomic_lint::{
     stages, Countdown, Debouncer, Generations, Latch, LockedSnapshot, Pool, Queue, ResettableLatch,
@@ -340,7 +342,7 @@ fn main() {
     if wanted.as_deref() == Some("planted") {
         return planted();
     }
-    for (name, entry) in ENTRIES {
+    for (name, entry) in ENTRIES.into_iter().chain(cells::ENTRIES) {
         if wanted.as_deref().map_or(true, |wanted| wanted == name) {
             entry();
             println!("{name}: ok");
