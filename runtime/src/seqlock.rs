@@ -228,13 +228,22 @@ impl<T: Plain> SeqLock<T> {
         write.finish(value);
     }
 
+    #[inline]
     fn begin(&self) -> Write<'_, T> {
+        match self.try_begin() {
+            Some(write) => write,
+            None => self.begin_later(),
+        }
+    }
+
+    #[cold]
+    fn begin_later(&self) -> Write<'_, T> {
         let mut backoff = Backoff::new();
         loop {
+            backoff.snooze();
             if let Some(write) = self.try_begin() {
                 return write;
             }
-            backoff.snooze();
         }
     }
 

@@ -124,23 +124,26 @@ fn functions(assembly: &str) -> BTreeMap<String, Vec<String>> {
     functions
 }
 
-/// Labels without the function's number, calls without the symbol's hash.
+/// Labels without the function's number, symbols without their hash.
 fn normalised(line: &str) -> String {
-    let line = line.replace('\t', " ");
-    let mut parts = line.split(".LBB");
+    let line = without_digits_after(&line.replace('\t', " "), ".LBB", 0);
+    // A mangled name ends in `17h`, 16 digits and `E`.
+    without_digits_after(&line, "17h", 16)
+}
+
+/// Drops the hexadecimal digits that follow `mark`: `exactly` so many, or decimal ones if zero.
+fn without_digits_after(line: &str, mark: &str, exactly: usize) -> String {
+    let mut parts = line.split(mark);
     let mut text = parts.next().unwrap_or_default().to_owned();
-    for label in parts {
-        let rest = label.trim_start_matches(|c: char| c.is_ascii_digit());
-        text.push_str(".LBB");
+    for part in parts {
+        let rest = match exactly {
+            0 => part.trim_start_matches(|c: char| c.is_ascii_digit()),
+            count => part.get(count..).unwrap_or_default(),
+        };
+        text.push_str(mark);
         text.push_str(rest);
     }
-    match text.rfind("17h") {
-        Some(hash) if text.starts_with("call") || text.starts_with("jmp") => {
-            text.truncate(hash);
-            text
-        }
-        _ => text,
-    }
+    text
 }
 
 fn compare(functions: &BTreeMap<String, Vec<String>>) {
