@@ -33,7 +33,8 @@
 //! # When not to use it
 //!
 //! - In the retry loop of a compare-and-swap. A failed CAS means that another thread *succeeded*;
-//!   waiting gains nothing on the machines measured (ratio 1.0 with two threads).
+//!   two threads that wait after it were half as fast as two that don't
+//!   (`cargo bench -p atomic-lint --bench peers -- non-win`).
 //! - Where the wait is usually long. A lock, a condition variable or `std::thread::park` sleeps at
 //!   once and wakes at once.
 

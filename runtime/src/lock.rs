@@ -41,7 +41,10 @@
 //! # When not to use it
 //!
 //! See the first sentence. What remains is code without an operating system below it, where
-//! critical sections last nanoseconds and holders can't be preempted.
+//! critical sections last nanoseconds and holders can't be preempted. There two threads that do
+//! nothing but add under the lock are 3 to 6 times faster than with `Mutex`; without backoff they
+//! are no slower (1.0), until a holder is preempted
+//! (`cargo bench -p atomic-lint --bench peers -- lock:`).
 
 use crate::primitive::{argued, const_fn, AtomicBool, AtomicU32, Ordering, UnsafeCell};
 use crate::Backoff;

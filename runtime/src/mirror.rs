@@ -29,7 +29,8 @@
 //! # When not to use it
 //!
 //! If whoever reads the number then locks anyway, or if the derivation is expensive: it runs after
-//! every change.
+//! every change. A read beside a writer is 18 times as fast as taking the lock
+//! (`cargo bench -p atomic-lint --bench peers -- mirror`).
 
 use crate::primitive::{argued, AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering};
 #[cfg(target_has_atomic = "64")]

@@ -46,8 +46,10 @@
 //!
 //! # When not to use it
 //!
-//! With more than one producer or consumer. A waiting `push` or `pop` looks again every millisecond
-//! at worst ([`Backoff`](crate::Backoff)), since a wake-up would put a full fence into every
+//! With more than one producer or consumer. One value at a time, it passes 7 to 20 times as many as
+//! `sync_channel`, in batches another 3 to 4 times as many
+//! (`cargo bench -p atomic-lint --bench peers -- ring:`). A waiting `push` or `pop` looks again
+//! every millisecond at worst ([`Backoff`]), since a wake-up would put a full fence into every
 //! operation of the other side: where a side sleeps for long and must wake at once, or where
 //! thousands of idle channels must cost nothing, take `std::sync::mpsc::sync_channel`.
 

@@ -43,6 +43,10 @@
 //!
 //! - With values of many cache lines, or written most of the time: readers repeat and may starve.
 //! - With values that own anything, or that must not be copied: [`Snapshot`](crate::Snapshot).
+//! - With copies that go to memory rather than into registers: atomic words can't be copied by
+//!   vector instructions, so there a read takes twice as long as a racy copy would. Otherwise a
+//!   read of 24 bytes is 9 times as fast as under `RwLock`
+//!   (`cargo bench -p atomic-lint --bench peers -- seqlock`).
 //! - With at most eight bytes: an atomic, or [`Packed`](crate::Packed).
 //! - On 32-bit targets a reader that is held up during one read for exactly a multiple of 2³⁰
 //!   writes takes a mixture for a value; on 64-bit targets that takes centuries.

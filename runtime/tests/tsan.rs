@@ -33,7 +33,7 @@ const PLANTED: [(&str, &str); 23] = [
     ("ring", "ring-publish"),
     ("ring", "ring-give-back"),
     ("spin", "spin-unlock"),
-    ("ticket", "ticket-lock"),
+    ("ticket", "ticket-unlock"),
     ("refcount", "refcount-release"),
     ("refcount", "refcount-last"),
     ("single_writer", "single-writer-set"),

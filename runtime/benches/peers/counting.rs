@@ -241,6 +241,35 @@ fn non_wins(table: &mut Table) {
         ],
     );
 
+    let (max, rmw) = (AtomicMax::new(0), AtomicU64::new(0));
+    table.row(
+        "non-win, max: one thread, values that always rise",
+        vec![
+            alone("AtomicMax", OPERATIONS, |n| {
+                let start = max.get() as usize;
+                repeat(n, |i| max.record((start + i) as u64 + 1));
+            }),
+            alone("fetch_max", OPERATIONS, |n| {
+                let start = rmw.load(Relaxed) as usize;
+                repeat(n, |i| rmw.fetch_max((start + i) as u64 + 1, Relaxed));
+            }),
+        ],
+    );
+
+    table.row(
+        "non-win, bits: one thread, bits that are always new",
+        vec![
+            alone("AtomicBitSet", OPERATIONS, |n| {
+                let set = AtomicBitSet::new(n);
+                repeat(n, |i| set.insert(i));
+            }),
+            alone("fetch_or", OPERATIONS, |n| {
+                let words: Vec<_> = (0..=n / 64).map(|_| AtomicUsize::new(0)).collect();
+                repeat(n, |i| words[i / 64].fetch_or(1 << (i % 64), Relaxed));
+            }),
+        ],
+    );
+
     let (counter, sharded) = (Counter::new(), ShardedCounter::<16>::with_lanes());
     table.row(
         "non-win, sharding: one thread counts alone",
