@@ -26,6 +26,8 @@ pub struct CasLoop {
     pub header: BlockId,
     /// What runs again after a failed CAS.
     pub region: Vec<BlockId>,
+    /// The part of it that runs after a failure only.
+    pub after_failure: Vec<BlockId>,
     pub outcome: Outcome,
 }
 
@@ -265,6 +267,7 @@ impl Facts<'_> {
         }
         // What lies between the head and the CAS, and between a failure and the head.
         let mut region = Vec::new();
+        let mut after_failure = Vec::new();
         for i in 0..b.blocks.len() as u32 {
             let block = BlockId(i);
             if !inside(block) {
@@ -279,8 +282,11 @@ impl Facts<'_> {
             if before || after {
                 region.push(block);
             }
+            if after && !before {
+                after_failure.push(block);
+            }
         }
-        Some(CasLoop { cas, in_loop: l, header, region, outcome: outcome.clone() })
+        Some(CasLoop { cas, in_loop: l, header, region, after_failure, outcome: outcome.clone() })
     }
 
     /// Whether control can come from `from` to `to` without leaving the loop.
