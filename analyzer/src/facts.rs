@@ -4,6 +4,7 @@
 //! remembered. Facts know nothing of levels or wording.
 
 pub mod access;
+pub mod carried;
 pub mod context;
 pub mod control;
 pub mod effects;

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod api;
+pub mod cas;
 
 use crate::lint::Lint;
 
@@ -9,6 +10,7 @@ use crate::lint::Lint;
 pub static ALL: &[&Lint] = &[
     &access::check_then_act::CHECK_THEN_ACT,
     &access::mixed_atomic_access::MIXED_ATOMIC_ACCESS,
+    &cas::side_effects_in_cas_loop::SIDE_EFFECTS_IN_CAS_LOOP,
     &access::split_read_modify_write::SPLIT_READ_MODIFY_WRITE,
     &access::store_clobbers_rmw::STORE_CLOBBERS_RMW,
     &api::unfulfilled_suppression::UNFULFILLED_SUPPRESSION,

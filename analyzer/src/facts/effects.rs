@@ -7,9 +7,13 @@
 
 mod known;
 
+use rustc_hash::FxHashSet;
+
 use crate::facts::Facts;
-use crate::ir::{Base, Callee, EventId, EventKind, LocalId, Place, Proj, ValueId, ValueKind};
-use crate::resolve::BodyId;
+use crate::ir::{
+    Base, Call, Callee, EventId, EventKind, LocalId, Place, Proj, Receiver, ValueId, ValueKind, operands,
+};
+use crate::resolve::{BodyId, Known, Type};
 use crate::resolve::places::{PlaceRef, Root};
 
 /// How many effects of a helper its callers see.
@@ -263,5 +267,64 @@ impl Facts<'_> {
             ValueKind::Mutated { before, .. } => again(*before),
             _ => None,
         }
+    }
+
+    /// Whether dropping a value frees memory that a raw pointer led to, or that it owns.
+    pub fn is_reclaimed(&self, body: BodyId, value: ValueId) -> bool {
+        let from_raw = match self.value(body, value) {
+            ValueKind::Event(e) => match &self.event(body, *e).kind {
+                EventKind::Call(c) => matches!(self.callee_name(c), "from_raw" | "into_owned" | "from_raw_in"),
+                _ => false,
+            },
+            _ => false,
+        };
+        from_raw || matches!(self.program.type_of(body, value), Type::Known(Known::Box | Known::EpochOwned, _))
+    }
+
+    /// The last name of what is called.
+    pub fn callee_name<'c>(&self, call: &'c Call) -> &'c str {
+        match &call.callee {
+            Callee::Path(path) => path.last(),
+            Callee::Method { name, .. } => name,
+            Callee::Value(_) => "",
+        }
+    }
+
+    /// Whether a write computes its value from what the same place held: `self.n += 1`.
+    pub fn is_update_of_itself(&self, body: BodyId, event: EventId) -> bool {
+        let EventKind::Write { place, value } = &self.event(body, event).kind else { return false };
+        let target = self.program.place_ref(body, place);
+        let mut visited = FxHashSet::default();
+        let mut queue = vec![*value];
+        while let Some(v) = queue.pop() {
+            if !visited.insert(v) {
+                continue;
+            }
+            let kind = self.value(body, v);
+            if let ValueKind::Read(p) = kind {
+                if !p.proj.is_empty() && self.program.place_ref(body, p).same_memory(&target) {
+                    return true;
+                }
+            }
+            operands::of_value(kind, &mut |v| queue.push(*v));
+            if let ValueKind::Event(e) = kind {
+                if let EventKind::Call(c) = &self.event(body, *e).kind {
+                    queue.extend(&c.args);
+                    if let Callee::Method { receiver, .. } = &c.callee {
+                        if !receiver.proj.is_empty() && self.program.place_ref(body, receiver).same_memory(&target) {
+                            return true;
+                        }
+                        operands::of_place(receiver, &mut |v| queue.push(*v));
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    /// Whether the function around takes `&self` (not `&mut self` or `self`), so that others have it too.
+    pub fn takes_shared_self(&self, body: BodyId) -> bool {
+        let owner = self.program.body(self.program.outermost(body)).owner;
+        self.program.function(owner).is_some_and(|f| matches!(f.receiver, Some(Receiver::Ref | Receiver::Typed(_))))
     }
 }

@@ -8,10 +8,11 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::effects::Effect;
-use super::retry::CasLoop;
+use super::retry::{CasLoop, is_hint};
 use super::{Facts, LocId, OpId, Seen};
 use crate::ir::{AtomicOpKind, Base, BlockId, Call, Callee, EventId, EventKind, Terminator, ValueId, ValueKind};
 use crate::resolve::calls::Target;
+use crate::resolve::places::{PlaceRef, Root};
 use crate::resolve::{BodyId, Res};
 
 /// Code that is tried until a CAS succeeds.
@@ -126,6 +127,100 @@ impl Facts<'_> {
     }
 }
 
+impl Facts<'_> {
+    /// Whether a hint, park or wait follows in the same body: what stands before it belongs to the waiting.
+    pub fn waits_after(&self, body: BodyId, event: EventId) -> bool {
+        let flow = self.flow(body);
+        self.program.body(body).ir.events.iter().enumerate().any(|(i, e)| match &e.kind {
+            EventKind::Call(call) => is_hint(self.callee_name(call)) && flow.reaches(event, EventId(i as u32)),
+            _ => false,
+        })
+    }
+
+    /// Whether memory belongs to what the CAS is to make visible: the value that it stores leads there.
+    pub fn is_published_by(&self, retry: &Retry, body: BodyId, place: &PlaceRef) -> bool {
+        let new_values: Vec<(BodyId, ValueId)> = match (&retry.kind, retry.op) {
+            (RetryKind::Loop(_), Some(op)) => {
+                let op = self.op(op);
+                let mut values: Vec<_> = op.new_value().map(|v| (op.body, v)).into_iter().collect();
+                values.extend(self.passed_as_new(retry));
+                values
+            }
+            _ => return false,
+        };
+        new_values.into_iter().any(|(b, new)| {
+            let target = self.program.value_ref(b, new);
+            let same_root = target.root != Root::Unknown && target.root == place.root;
+            same_root && !self.is_around_cas(retry, place) || b == body && self.root_flows_into(b, place, new)
+        })
+    }
+
+    /// The arguments of helpers on the way to the CAS that its new value is made of.
+    fn passed_as_new(&self, retry: &Retry) -> Vec<(BodyId, ValueId)> {
+        let Some(part) = retry.parts.first() else { return Vec::new() };
+        let Some(at) = part.attempt else { return Vec::new() };
+        match &self.event(part.body, at).kind {
+            EventKind::Call(call) if retry.parts.len() > 1 => call.args.iter().map(|v| (part.body, *v)).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The place is rooted in what the CAS's own location is rooted in: the structure, not a node.
+    fn is_around_cas(&self, retry: &Retry, place: &PlaceRef) -> bool {
+        retry.op.is_some_and(|op| self.op(op).place.root == place.root)
+    }
+
+    fn root_flows_into(&self, body: BodyId, place: &PlaceRef, new: ValueId) -> bool {
+        let values = &self.program.body(body).ir.values;
+        let root = match place.root {
+            Root::Value(b, v) if b == body => Some(v),
+            Root::Param(b, i) if b == body && i > 0 => {
+                values.iter().position(|v| v.kind == ValueKind::Param(i)).map(|v| ValueId(v as u32))
+            }
+            Root::Local(b, l) if b == body => self.program.body(b).ir.locals[l.index()].init,
+            _ => None,
+        };
+        root.is_some_and(|root| {
+            // What was loaded from the location is the old node, not the new one.
+            let loaded = match self.value(body, root) {
+                ValueKind::Event(e) => self.seen(body).iter().any(|s| s.event == *e),
+                _ => false,
+            };
+            !loaded && self.derives_from(body, new, root)
+        })
+    }
+
+    /// Whether a write stores what the region has read: it links a new node to the old one.
+    pub fn links_to_read(&self, retry: &Retry, body: BodyId, effect: &Effect) -> bool {
+        let Some(value) = effect.value.filter(|_| effect.is_direct()) else { return false };
+        let flows = self.flows_into(body, value);
+        flows.ops.iter().any(|&i| self.op(self.seen(body)[i].op).location == retry.location)
+    }
+
+    /// Whether each attempt empties a collection before it comes to `event`.
+    pub fn is_emptied_before(&self, part: &Part, event: EventId, place: &PlaceRef) -> bool {
+        let flow = self.flow(part.body);
+        let same = |p: &crate::ir::Place| self.program.place_ref(part.body, p).same_memory(place);
+        self.program.body(part.body).ir.events.iter().enumerate().any(|(i, e)| {
+            let id = EventId(i as u32);
+            let empties = match &e.kind {
+                EventKind::Call(call) => match &call.callee {
+                    Callee::Method { receiver, name, .. } => {
+                        matches!(name.as_str(), "clear" | "truncate" | "drain" | "take") && same(receiver)
+                    }
+                    _ => false,
+                },
+                EventKind::Assign { local, .. } => {
+                    matches!(place.root, Root::Local(b, l) if b == part.body && l == *local && place.steps.is_empty())
+                }
+                EventKind::Write { place: p, .. } => same(p),
+                _ => false,
+            };
+            empties && part.blocks.contains(&flow.block_of(id)) && flow.dominates(id, event)
+        })
+    }
+}
+
 fn find(facts: &Facts<'_>) -> Vec<Retry> {
     let mut found = Vec::new();
     for body in facts.bodies_with_ops() {
@@ -159,7 +254,7 @@ fn of_loop(facts: &Facts<'_>, body: BodyId, l: CasLoop) -> Retry {
         body,
         blocks: l.region.clone(),
         after_failure: l.after_failure.clone(),
-        attempt: (!seen.is_direct()).then_some(seen.event),
+        attempt: Some(seen.event),
     }];
     for (depth, (callee, event)) in seen.via.iter().enumerate() {
         let rest = &seen.via[depth + 1..];
@@ -191,7 +286,7 @@ fn attempt_in(facts: &Facts<'_>, body: BodyId, cas: &Seen) -> Part {
     let before = |b: BlockId| b == at || flow.block_reaches(b, at);
     let blocks: Vec<BlockId> = all.filter(|b| before(*b) || after.contains(b)).collect();
     let after_failure = blocks.iter().copied().filter(|b| !before(*b)).collect();
-    Part { body, blocks, after_failure, attempt: (!cas.is_direct()).then_some(cas.event) }
+    Part { body, blocks, after_failure, attempt: Some(cas.event) }
 }
 
 /// A closure or function that is called in each attempt. Ways that give `None` give up and do not come back.

@@ -1,0 +1,3 @@
+//! Compare-and-swap loops.
+
+pub mod side_effects_in_cas_loop;
