@@ -44,7 +44,7 @@ impl Facts<'_> {
                 false => Carried::Accumulated,
             };
         }
-        match self.flows_into(body, value).is_constant() && !after_failure {
+        match self.is_literal(body, value) && !after_failure {
             true => self.raised(retry, part, event, local),
             false => Carried::Fresh,
         }
@@ -55,6 +55,14 @@ impl Facts<'_> {
     fn raised(&self, retry: &Retry, part: &Part, event: EventId, local: LocalId) -> Carried {
         let fresh = self.is_set_before(part, event, local) || self.only_steers(retry, part, local);
         if fresh { Carried::Fresh } else { Carried::Raised }
+    }
+
+    fn is_literal(&self, body: BodyId, value: ValueId) -> bool {
+        match self.value(body, value) {
+            ValueKind::Int(_) | ValueKind::Bool(_) | ValueKind::Lit(_) | ValueKind::Path(_) => true,
+            ValueKind::Struct { fields, rest: None, .. } => fields.iter().all(|(_, v)| self.is_literal(body, *v)),
+            _ => false,
+        }
     }
 
     /// Whether a variable lives longer than an attempt.

@@ -10,7 +10,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::effects::Effect;
 use super::retry::{CasLoop, is_hint};
 use super::{Facts, LocId, OpId, Seen};
-use crate::ir::{AtomicOpKind, Base, BlockId, Call, Callee, EventId, EventKind, Terminator, ValueId, ValueKind};
+use crate::ir::{
+    AtomicOpKind, Base, BlockId, Call, Callee, EventId, EventKind, LocalId, Terminator, ValueId, ValueKind,
+};
 use crate::resolve::calls::Target;
 use crate::resolve::places::{PlaceRef, Root};
 use crate::resolve::{BodyId, Res};
@@ -128,6 +130,59 @@ impl Facts<'_> {
 }
 
 impl Facts<'_> {
+    /// Whether it is done once and kept for the next attempt: it stands behind a test of a variable that it sets
+    /// (`if node.is_none() { node = Some(Box::new(…)) }`), or in the closure that runs when nothing was kept.
+    pub fn is_kept(&self, part: &Part, r: &Repeated<'_>) -> bool {
+        let direct = matches!(r.what, What::Effect(e) if e.is_direct()) || matches!(r.what, What::Op(s) if s.is_direct());
+        if let EventKind::Call(call) = &self.event(r.body, r.event).kind {
+            if !direct && runs_when_missing(self.callee_name(call)) {
+                return true;
+            }
+        }
+        let ir = self.program.body(r.body).ir;
+        let flow = self.flow(r.body);
+        let block = flow.block_of(r.event);
+        part.blocks.iter().filter(|b| **b != block && flow.block_dominates(**b, block)).any(|b| {
+            let (Terminator::Branch { cond: on, .. } | Terminator::Switch { on, .. }) = ir.blocks[b.index()].term else {
+                return false;
+            };
+            let Some(edge) = flow.successors(*b).iter().copied().find(|s| flow.block_dominates(*s, block)) else {
+                return false;
+            };
+            // Variables that are set behind the same test.
+            ir.events.iter().any(|e| match &e.kind {
+                EventKind::Assign { local, value } => {
+                    flow.block_dominates(edge, e.block) && self.tests_variable(r.body, on, *local, *value)
+                }
+                _ => false,
+            })
+        })
+    }
+
+    /// Whether a condition reads a variable that may hold `value`, assigned in an earlier round.
+    fn tests_variable(&self, body: BodyId, cond: ValueId, local: LocalId, value: ValueId) -> bool {
+        let captures = &self.program.body(body).ir.captures;
+        let of_capture = captures.iter().position(|c| c.local == local);
+        (0..self.program.body(body).ir.values.len() as u32).map(ValueId).any(|v| match self.value(body, v) {
+            ValueKind::Phi(_) => self.joins(body, v, value, 0) && self.derives_from(body, cond, v),
+            ValueKind::Capture(i) => Some(*i as usize) == of_capture && self.derives_from(body, cond, v),
+            _ => false,
+        })
+    }
+
+    /// Whether a join has `value` among the values it joins, through further joins.
+    fn joins(&self, body: BodyId, phi: ValueId, value: ValueId, depth: u32) -> bool {
+        match self.value(body, phi) {
+            ValueKind::Phi(ops) if depth < 6 => {
+                ops.iter().any(|(_, v)| *v == value || *v != phi && self.joins(body, *v, value, depth + 1))
+            }
+            ValueKind::Mutated { before, .. } if depth < 6 => {
+                *before == value || self.joins(body, *before, value, depth + 1)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether a hint, park or wait follows in the same body: what stands before it belongs to the waiting.
     pub fn waits_after(&self, body: BodyId, event: EventId) -> bool {
         let flow = self.flow(body);
@@ -448,6 +503,14 @@ impl<'f, 'a> Handed<'f, 'a> {
         }
         found
     }
+}
+
+/// Methods whose closure runs where nothing is there yet.
+fn runs_when_missing(name: &str) -> bool {
+    matches!(
+        name,
+        "unwrap_or_else" | "get_or_insert_with" | "or_insert_with" | "get_or_init" | "or_else" | "map_or_else"
+    )
 }
 
 /// Whether an argument may be something to call: a closure, a function's name, a parameter handed on.

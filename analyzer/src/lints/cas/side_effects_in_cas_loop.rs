@@ -128,7 +128,11 @@ fn kind_of(r: &Repeated<'_>) -> Option<EffectKind> {
 
 fn is_effect(facts: &Facts<'_>, retry: &Retry, r: &Repeated<'_>) -> bool {
     let Some(part) = retry.parts.iter().find(|p| p.body == r.body) else { return false };
-    if is_backoff(facts, r) || is_for_debugging(facts, r) || is_won_elsewhere(facts, part, r) {
+    if is_backoff(facts, r)
+        || is_for_debugging(facts, r)
+        || is_won_elsewhere(facts, part, r)
+        || facts.is_kept(part, r)
+    {
         return false;
     }
     match r.what {
