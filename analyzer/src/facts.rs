@@ -4,10 +4,13 @@
 //! remembered. Facts know nothing of levels or wording.
 
 pub mod access;
+pub mod carried;
 pub mod context;
 pub mod control;
+pub mod effects;
 pub mod flow;
 pub mod guards;
+pub mod region;
 pub mod plain;
 pub mod retry;
 pub mod role;
@@ -44,6 +47,8 @@ pub struct Facts<'a> {
     pub(crate) contexts: Vec<context::Context>,
     callers: FxHashMap<DefId, Vec<(BodyId, EventId)>>,
     roles: Vec<OnceLock<Role>>,
+    effects: OnceLock<effects::Effects>,
+    retries: OnceLock<Vec<region::Retry>>,
     plain: OnceLock<FxHashMap<LocId, Vec<plain::Plain>>>,
     pub coverage: Coverage,
 }
@@ -63,6 +68,8 @@ impl<'a> Facts<'a> {
             flows: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
             guards: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
             contexts: Vec::new(),
+            effects: OnceLock::new(),
+            retries: OnceLock::new(),
             callers: table.callers,
             plain: OnceLock::new(),
             coverage: table.coverage,

@@ -2,14 +2,20 @@
 
 pub mod access;
 pub mod api;
+pub mod cas;
 
 use crate::lint::Lint;
 
 /// Every lint, sorted by name.
 pub static ALL: &[&Lint] = &[
+    &cas::allocation_in_cas_loop::ALLOCATION_IN_CAS_LOOP,
+    &cas::cas_loop_reimplements_rmw::CAS_LOOP_REIMPLEMENTS_RMW,
     &access::check_then_act::CHECK_THEN_ACT,
     &access::mixed_atomic_access::MIXED_ATOMIC_ACCESS,
+    &cas::side_effects_in_cas_loop::SIDE_EFFECTS_IN_CAS_LOOP,
     &access::split_read_modify_write::SPLIT_READ_MODIFY_WRITE,
+    &cas::stale_cas_expected::STALE_CAS_EXPECTED,
     &access::store_clobbers_rmw::STORE_CLOBBERS_RMW,
     &api::unfulfilled_suppression::UNFULFILLED_SUPPRESSION,
+    &cas::weak_cas_outside_loop::WEAK_CAS_OUTSIDE_LOOP,
 ];
