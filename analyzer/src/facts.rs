@@ -8,9 +8,12 @@ pub mod context;
 pub mod control;
 pub mod flow;
 pub mod guards;
+pub mod pairing;
 pub mod plain;
+pub mod publication;
 pub mod retry;
 pub mod role;
+pub mod touch;
 pub mod value_flow;
 
 use std::sync::OnceLock;

@@ -337,7 +337,7 @@ fn make_op<'a>(program: &Program<'a>, body: BodyId, event: EventId, parts: Parts
 }
 
 /// Follows an ordering through constants, parameters and variables.
-pub pub(super) fn resolve_order(program: &Program<'_>, body: BodyId, kind: OrderingKind, depth: u32) -> Order {
+pub fn resolve_order(program: &Program<'_>, body: BodyId, kind: OrderingKind, depth: u32) -> Order {
     let value = match kind {
         OrderingKind::Fixed(o) => return Order::Known(o),
         OrderingKind::Value(v) => v,
