@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod api;
+pub mod publication;
 
 use crate::lint::Lint;
 
@@ -9,6 +10,9 @@ use crate::lint::Lint;
 pub static ALL: &[&Lint] = &[
     &access::check_then_act::CHECK_THEN_ACT,
     &access::mixed_atomic_access::MIXED_ATOMIC_ACCESS,
+    &publication::mutation_after_publication::MUTATION_AFTER_PUBLICATION,
+    &publication::relaxed_cas_failure::RELAXED_CAS_FAILURE,
+    &publication::relaxed_publication::RELAXED_PUBLICATION,
     &access::split_read_modify_write::SPLIT_READ_MODIFY_WRITE,
     &access::store_clobbers_rmw::STORE_CLOBBERS_RMW,
     &api::unfulfilled_suppression::UNFULFILLED_SUPPRESSION,
