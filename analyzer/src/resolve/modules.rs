@@ -4,8 +4,14 @@ use crate::ir::{BodyIdx, Cfg, Item, ItemKind, Path, Use};
 use crate::source::FileId;
 
 use super::{BodyId, BodyRef, CrateInput, Def, DefId, ModId, Program, address, vocabulary};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::cell::RefCell;
 use std::sync::OnceLock;
+
+thread_local! {
+    /// Names that the globs of a module are being searched for.
+    static ASKED: RefCell<FxHashSet<(ModId, Space, String)>> = RefCell::default();
+}
 
 /// How many imports a lookup follows before it gives up (cycles of re-exports).
 const MAX_HOPS: u32 = 24;
@@ -52,7 +58,7 @@ pub enum Res {
 }
 
 /// What kind of thing a name is looked up for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Space {
     Types,
     Values,
@@ -438,7 +444,30 @@ impl<'a> Program<'a> {
         self.lookup_globs(module, name, space, hops)
     }
 
+    /// A name by way of the module's glob imports. Modules that import each other are asked once a query.
     fn lookup_globs(&self, module: ModId, name: &str, space: Space, hops: u32) -> Res {
+        if self.module(module).globs.is_empty() {
+            return Res::Unknown;
+        }
+        let key = (module, space, name.to_owned());
+        let Some(outermost) = ASKED.with_borrow_mut(|asked| {
+            let outermost = asked.is_empty();
+            asked.insert(key.clone()).then_some(outermost)
+        }) else {
+            return Res::Unknown;
+        };
+        let found = self.lookup_globs_once(module, name, space, hops);
+        ASKED.with_borrow_mut(|asked| {
+            if outermost {
+                asked.clear();
+            } else if found != Res::Unknown {
+                asked.remove(&key);
+            }
+        });
+        found
+    }
+
+    fn lookup_globs_once(&self, module: ModId, name: &str, space: Space, hops: u32) -> Res {
         let mut unusual = Res::Unknown;
         for (u, cfg) in &self.module(module).globs {
             let names: Vec<&str> = u.path.iter().map(String::as_str).collect();
