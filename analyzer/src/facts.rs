@@ -10,10 +10,13 @@ pub mod control;
 pub mod effects;
 pub mod flow;
 pub mod guards;
-pub mod region;
+pub mod pairing;
 pub mod plain;
+pub mod publication;
+pub mod region;
 pub mod retry;
 pub mod role;
+pub mod touch;
 pub mod value_flow;
 
 use std::sync::OnceLock;
@@ -42,6 +45,13 @@ pub struct Facts<'a> {
     seen: Vec<Vec<Seen>>,
     /// Per body: what flows out of it.
     returns: Vec<Option<Flows>>,
+    /// Per body: the calls of bodies of the analysed crates, closures that run in place included.
+    calls: Vec<Vec<(EventId, BodyId)>>,
+    /// The bodies in groups that call each other, callees first.
+    call_order: Vec<Vec<BodyId>>,
+    touches: Vec<Vec<touch::Touch>>,
+    sync: Vec<pairing::Sync>,
+    published: OnceLock<publication::Published>,
     flows: Vec<OnceLock<Flow>>,
     guards: Vec<OnceLock<guards::Guards>>,
     pub(crate) contexts: Vec<context::Context>,
@@ -65,6 +75,11 @@ impl<'a> Facts<'a> {
             locations: table.locations,
             seen: Vec::new(),
             returns: Vec::new(),
+            calls: Vec::new(),
+            call_order: Vec::new(),
+            touches: Vec::new(),
+            sync: Vec::new(),
+            published: OnceLock::new(),
             flows: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
             guards: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
             contexts: Vec::new(),
@@ -76,6 +91,8 @@ impl<'a> Facts<'a> {
         };
         access::see_through_helpers(&mut facts);
         facts.contexts = context::of_all(&facts);
+        touch::collect(&mut facts);
+        pairing::collect(&mut facts);
         facts
     }
 
@@ -114,6 +131,11 @@ impl<'a> Facts<'a> {
     /// The calls of a function in the analysed crates.
     pub fn callers(&self, def: DefId) -> &[(BodyId, EventId)] {
         self.callers.get(&def).map_or(&[], |v| v)
+    }
+
+    /// The calls that a body makes of bodies of the analysed crates, closures that run in place included.
+    pub fn calls(&self, body: BodyId) -> &[(EventId, BodyId)] {
+        self.calls.get(body.index()).map_or(&[], |v| v)
     }
 
     /// The bodies that some operation stands in or is seen from.

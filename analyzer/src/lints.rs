@@ -3,6 +3,7 @@
 pub mod access;
 pub mod api;
 pub mod cas;
+pub mod publication;
 
 use crate::lint::Lint;
 
@@ -12,6 +13,9 @@ pub static ALL: &[&Lint] = &[
     &cas::cas_loop_reimplements_rmw::CAS_LOOP_REIMPLEMENTS_RMW,
     &access::check_then_act::CHECK_THEN_ACT,
     &access::mixed_atomic_access::MIXED_ATOMIC_ACCESS,
+    &publication::mutation_after_publication::MUTATION_AFTER_PUBLICATION,
+    &publication::relaxed_cas_failure::RELAXED_CAS_FAILURE,
+    &publication::relaxed_publication::RELAXED_PUBLICATION,
     &cas::side_effects_in_cas_loop::SIDE_EFFECTS_IN_CAS_LOOP,
     &access::split_read_modify_write::SPLIT_READ_MODIFY_WRITE,
     &cas::stale_cas_expected::STALE_CAS_EXPECTED,

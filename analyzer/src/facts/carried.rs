@@ -173,9 +173,10 @@ impl Facts<'_> {
                     Callee::Value(_) => false,
                 },
                 EventKind::ScopeEnd(_) => true,
-                EventKind::Atomic(_) => self.seen(body).iter().any(|s| {
-                    s.event == id && Some(s.op) == retry.op && self.is_idempotent_family(body, local)
-                }),
+                EventKind::Atomic(_) => self
+                    .seen(body)
+                    .iter()
+                    .any(|s| s.event == id && Some(s.op) == retry.op && self.is_idempotent_family(body, local)),
                 EventKind::Macro(m) => m.path.last().contains("assert"),
                 _ => false,
             };
@@ -272,8 +273,20 @@ fn is_arithmetic(name: &str) -> bool {
 /// A name that says that attempts are counted.
 pub fn is_attempt_name(name: &str) -> bool {
     const WORDS: [&str; 14] = [
-        "attempt", "tries", "try", "retries", "retry", "spin", "spins", "iteration", "fail", "backoff", "collision", "conflict",
-        "contention", "round",
+        "attempt",
+        "tries",
+        "try",
+        "retries",
+        "retry",
+        "spin",
+        "spins",
+        "iteration",
+        "fail",
+        "backoff",
+        "collision",
+        "conflict",
+        "contention",
+        "round",
     ];
     let name = name.to_lowercase();
     name.split('_').any(|part| WORDS.iter().any(|w| part == *w || part.strip_suffix('s') == Some(w)))

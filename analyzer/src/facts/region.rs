@@ -115,7 +115,8 @@ impl Facts<'_> {
             }
             for seen in self.seen(part.body) {
                 let op = self.op(seen.op);
-                let other = op.location.is_some() && (retry.location.is_some() || matches!(retry.kind, RetryKind::Pure));
+                let other =
+                    op.location.is_some() && (retry.location.is_some() || matches!(retry.kind, RetryKind::Pure));
                 if !op.kind.writes() || !other || op.location == retry.location || Some(seen.op) == retry.op {
                     continue;
                 }
@@ -133,7 +134,8 @@ impl Facts<'_> {
     /// Whether it is done once and kept for the next attempt: it stands behind a test of a variable that it sets
     /// (`if node.is_none() { node = Some(Box::new(…)) }`), or in the closure that runs when nothing was kept.
     pub fn is_kept(&self, part: &Part, r: &Repeated<'_>) -> bool {
-        let direct = matches!(r.what, What::Effect(e) if e.is_direct()) || matches!(r.what, What::Op(s) if s.is_direct());
+        let direct =
+            matches!(r.what, What::Effect(e) if e.is_direct()) || matches!(r.what, What::Op(s) if s.is_direct());
         if let EventKind::Call(call) = &self.event(r.body, r.event).kind {
             if !direct && runs_when_missing(self.callee_name(call)) {
                 return true;
@@ -143,7 +145,8 @@ impl Facts<'_> {
         let flow = self.flow(r.body);
         let block = flow.block_of(r.event);
         part.blocks.iter().filter(|b| **b != block && flow.block_dominates(**b, block)).any(|b| {
-            let (Terminator::Branch { cond: on, .. } | Terminator::Switch { on, .. }) = ir.blocks[b.index()].term else {
+            let (Terminator::Branch { cond: on, .. } | Terminator::Switch { on, .. }) = ir.blocks[b.index()].term
+            else {
                 return false;
             };
             let Some(edge) = flow.successors(*b).iter().copied().find(|s| flow.block_dominates(*s, block)) else {

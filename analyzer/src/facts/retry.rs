@@ -392,7 +392,9 @@ impl Facts<'_> {
                 ValueKind::Event(e) => {
                     let inside = loop_within(b, b.blocks[self.event(body, *e).block.index()].in_loop, l);
                     return match &self.event(body, *e).kind {
-                        EventKind::Call(call) => inside && matches!(self.callee_name(call), "next" | "next_back" | "pop"),
+                        EventKind::Call(call) => {
+                            inside && matches!(self.callee_name(call), "next" | "next_back" | "pop")
+                        }
                         _ => false,
                     };
                 }

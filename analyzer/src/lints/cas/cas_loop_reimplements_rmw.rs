@@ -1,12 +1,10 @@
 //! A CAS loop does what one read-modify-write instruction does.
 
+use crate::facts::Facts;
 use crate::facts::region::{Retry, RetryKind, What};
 use crate::facts::retry::{CasLoop, is_hint};
-use crate::facts::Facts;
 use crate::finding::{Finding, Label};
-use crate::ir::{
-    AtomicOpKind, Base, BinOp, BlockId, Callee, EventKind, Terminator, ValueId, ValueKind, operands,
-};
+use crate::ir::{AtomicOpKind, Base, BinOp, BlockId, Callee, EventKind, Terminator, ValueId, ValueKind, operands};
 use crate::lint::{Cx, declare_lint};
 use crate::resolve::{Atomic, BodyId};
 
@@ -236,8 +234,11 @@ fn spell(
 /// A new value that has nothing to do with the old one.
 fn plain(facts: &Facts<'_>, body: BodyId, new: ValueId, is_old: &dyn Fn(ValueId) -> bool) -> Option<Spelled> {
     let varies = matches!(facts.value(body, new), ValueKind::Phi(_) | ValueKind::Mutated { .. } | ValueKind::Unknown);
-    (!varies && !mentions_old(facts, body, new, is_old))
-        .then_some(Spelled { method: "swap", operand: Some(new), test: None })
+    (!varies && !mentions_old(facts, body, new, is_old)).then_some(Spelled {
+        method: "swap",
+        operand: Some(new),
+        test: None,
+    })
 }
 
 /// Whether a value is made of the old one, or of anything read from memory after it.
@@ -361,7 +362,9 @@ fn report(cx: &Cx<'_>, retry: &Retry, body: BodyId, spelled: &Spelled) -> Findin
         None => format!("write `{receiver}.{method}({ordering})`"),
     });
     if op.kind.is_cas() {
-        finding.notes.push(format!("where the new value is to be any function of the old one, `{receiver}.fetch_update(…)` is the same loop"));
+        finding.notes.push(format!(
+            "where the new value is to be any function of the old one, `{receiver}.fetch_update(…)` is the same loop"
+        ));
     }
     finding
 }

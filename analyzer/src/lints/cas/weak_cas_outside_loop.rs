@@ -2,9 +2,7 @@
 
 use crate::facts::{Facts, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
-use crate::ir::{
-    AtomicOpKind, BlockId, BodyKind, EventId, EventKind, Pattern, Terminator, ValueId, ValueKind,
-};
+use crate::ir::{AtomicOpKind, BlockId, BodyKind, EventId, EventKind, Pattern, Terminator, ValueId, ValueKind};
 use crate::lint::{Cx, declare_lint};
 use crate::resolve::BodyId;
 use crate::resolve::calls::Target;
@@ -276,7 +274,9 @@ fn excluded_arm(facts: &Facts<'_>, body: BodyId, cas: &Seen) -> Option<EventId> 
             continue;
         }
         let inner = |p: &Pattern| match p {
-            Pattern::Struct { path, fields } if of_result && path.last() == "Err" => fields.first().map(|f| f.1.clone()),
+            Pattern::Struct { path, fields } if of_result && path.last() == "Err" => {
+                fields.first().map(|f| f.1.clone())
+            }
             Pattern::Any => Some(Pattern::Any),
             p if !of_result => Some(p.clone()),
             _ => None,
