@@ -8,6 +8,8 @@ pub mod context;
 pub mod control;
 pub mod flow;
 pub mod guards;
+pub mod heat;
+pub mod layout;
 pub mod plain;
 pub mod retry;
 pub mod role;
@@ -23,7 +25,7 @@ use crate::resolve::{BodyId, DefId, Program};
 use crate::source::Sources;
 pub use access::{Coverage, LocId, Location, Op, OpId, Orders, Seen};
 pub use flow::Flow;
-pub use role::Role;
+pub use role::{Role, RoleKind};
 pub use value_flow::Flows;
 
 /// Everything that lints may ask.
@@ -44,6 +46,7 @@ pub struct Facts<'a> {
     pub(crate) contexts: Vec<context::Context>,
     callers: FxHashMap<DefId, Vec<(BodyId, EventId)>>,
     roles: Vec<OnceLock<Role>>,
+    heat: OnceLock<heat::Heat>,
     plain: OnceLock<FxHashMap<LocId, Vec<plain::Plain>>>,
     pub coverage: Coverage,
 }
@@ -65,6 +68,7 @@ impl<'a> Facts<'a> {
             contexts: Vec::new(),
             callers: table.callers,
             plain: OnceLock::new(),
+            heat: OnceLock::new(),
             coverage: table.coverage,
         };
         access::see_through_helpers(&mut facts);
@@ -102,6 +106,11 @@ impl<'a> Facts<'a> {
     /// What a location is for.
     pub fn role(&self, location: LocId) -> &Role {
         self.roles[location.index()].get_or_init(|| role::infer(self, location))
+    }
+
+    /// Which fields are written often, and by whom.
+    pub fn heat(&self) -> &heat::Heat {
+        self.heat.get_or_init(|| heat::collect(self))
     }
 
     /// The calls of a function in the analysed crates.
