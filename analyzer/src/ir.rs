@@ -6,6 +6,7 @@
 
 pub mod body;
 pub mod item;
+pub mod operands;
 pub mod ordering;
 pub mod text;
 pub mod ty;
