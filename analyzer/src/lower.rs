@@ -63,10 +63,7 @@ impl std::error::Error for ParseError {}
 /// invalidated before this returns.
 pub fn lower(text: &str) -> Result<ir::File, ParseError> {
     if u32::try_from(text.len()).is_err() {
-        return Err(ParseError::Syntax {
-            span: Span::new(0, 0),
-            message: "the file is larger than 4 GiB".to_owned(),
-        });
+        return Err(ParseError::Syntax { span: Span::new(0, 0), message: "the file is larger than 4 GiB".to_owned() });
     }
     limits::check(text)?;
     let source = Source::new(text);
@@ -81,18 +78,13 @@ pub fn lower(text: &str) -> Result<ir::File, ParseError> {
 
 fn parse(source: &Source<'_>) -> Result<syn::File, ParseError> {
     let tokens: proc_macro2::TokenStream =
-        source
-            .code()
-            .parse()
-            .map_err(|error: proc_macro2::LexError| ParseError::Syntax {
-                span: source.span(error.span(), error.span()),
-                message: "unbalanced delimiter or malformed token".to_owned(),
-            })?;
+        source.code().parse().map_err(|error: proc_macro2::LexError| ParseError::Syntax {
+            span: source.span(error.span(), error.span()),
+            message: "unbalanced delimiter or malformed token".to_owned(),
+        })?;
     syn::parse2(tokens).map_err(|error| {
         let message = error.to_string();
-        let span = if message.starts_with("unexpected end of input")
-            && error.span().byte_range().is_empty()
-        {
+        let span = if message.starts_with("unexpected end of input") && error.span().byte_range().is_empty() {
             source.end()
         } else {
             source.span(error.span(), error.span())
@@ -161,11 +153,8 @@ impl<'a> Cx<'a> {
         match self.expansions.as_slice() {
             [] => span,
             [outermost, ..] => {
-                let region = |at: u32| {
-                    self.expansions
-                        .iter()
-                        .rposition(|e| e.template.start <= at && at <= e.template.end)
-                };
+                let region =
+                    |at: u32| self.expansions.iter().rposition(|e| e.template.start <= at && at <= e.template.end);
                 if span.start <= span.end && region(span.start) == region(span.end) {
                     span
                 } else {

@@ -84,6 +84,8 @@ pub struct BodyRef<'a> {
     pub scope: ModId,
     pub parent: Option<BodyId>,
     pub types: Vec<OnceLock<Type>>,
+    /// Per value: whether another value, an event or a terminator uses it.
+    used: OnceLock<Vec<bool>>,
 }
 
 /// Everything that was lowered, with its names linked.
@@ -197,9 +199,17 @@ impl<'a> Program<'a> {
         self.body_id(d.file, idx)
     }
 
+    /// What an event gives, if anything reads it.
+    pub fn used_result(&self, body: BodyId, event: ir::EventId) -> Option<ir::ValueId> {
+        let b = self.body(body);
+        let value = b.ir.values.iter().position(|v| v.kind == ir::ValueKind::Event(event))?;
+        let value = ir::ValueId(value as u32);
+        b.used.get_or_init(|| used_values(b.ir)).get(value.index()).copied().unwrap_or(true).then_some(value)
+    }
+
     /// Whether nothing reads what an event gives.
     pub fn result_unused(&self, body: BodyId, event: ir::EventId) -> bool {
-        !self.body(body).ir.values.iter().any(|v| v.kind == ir::ValueKind::Event(event))
+        self.used_result(body, event).is_none()
     }
 
     /// The function record of a definition.
@@ -377,4 +387,18 @@ impl<'a> Program<'a> {
         self.foreign_methods = foreign;
         self.deref_targets = derefs;
     }
+}
+
+fn used_values(body: &ir::Body) -> Vec<bool> {
+    let mut used = vec![false; body.values.len()];
+    let mut mark = |v: &ir::ValueId| {
+        if let Some(slot) = used.get_mut(v.index()) {
+            *slot = true;
+        }
+    };
+    body.values.iter().for_each(|v| ir::operands::of_value(&v.kind, &mut mark));
+    body.events.iter().for_each(|e| ir::operands::of_event(&e.kind, &mut mark));
+    body.blocks.iter().for_each(|b| ir::operands::of_terminator(&b.term, &mut mark));
+    body.locals.iter().filter(|l| !l.name.is_empty()).filter_map(|l| l.init.as_ref()).for_each(mark);
+    used
 }

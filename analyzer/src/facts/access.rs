@@ -296,8 +296,11 @@ fn make_op<'a>(program: &Program<'a>, body: BodyId, event: EventId, parts: Parts
     if place.ty.is_unknown() {
         place.ty = ty;
     }
+    if atomic.is_some() {
+        place = place.into_atomic(program);
+    }
     let b = program.body(body);
-    let result = b.ir.values.iter().position(|v| v.kind == ValueKind::Event(event)).map(|i| ValueId(i as u32));
+    let result = program.used_result(body, event);
     let (atomic, value_type) = match atomic {
         Some((kind, value)) => (Some(kind), value),
         None => (None, Type::Unknown),

@@ -1,9 +1,7 @@
 //! Every value that a value, place, event or terminator uses, in one place: for walks, renumbering and the
 //! verifier.
 
-use super::{
-    Base, Callee, EventKind, OrderingArg, OrderingKind, Place, Proj, Terminator, ValueId, ValueKind,
-};
+use super::{Base, Callee, EventKind, OrderingArg, OrderingKind, Place, Proj, Terminator, ValueId, ValueKind};
 
 macro_rules! operands {
     ($value:ident, $place:ident, $event:ident, $ordering:ident, $term:ident, $iter:ident $(, $m:tt)?) => {
@@ -109,32 +107,15 @@ macro_rules! operands {
     };
 }
 
-operands!(
-    of_value,
-    of_place,
-    of_event,
-    of_ordering,
-    of_terminator,
-    iter
-);
-operands!(
-    of_value_mut,
-    of_place_mut,
-    of_event_mut,
-    of_ordering_mut,
-    of_terminator_mut,
-    iter_mut,
-    mut
-);
+operands!(of_value, of_place, of_event, of_ordering, of_terminator, iter);
+operands!(of_value_mut, of_place_mut, of_event_mut, of_ordering_mut, of_terminator_mut, iter_mut, mut);
 
 impl Terminator {
     /// The blocks that control may go to, in the order in which the terminator names them.
     pub fn successors(&self) -> Vec<super::BlockId> {
         match self {
             Terminator::Goto(to) => vec![*to],
-            Terminator::Branch {
-                then, otherwise, ..
-            } => vec![*then, *otherwise],
+            Terminator::Branch { then, otherwise, .. } => vec![*then, *otherwise],
             Terminator::Switch { arms, .. } => arms.iter().map(|(_, to)| *to).collect(),
             Terminator::Try { ok, error, .. } => vec![*ok, *error],
             Terminator::Return(_) | Terminator::Unreachable => Vec::new(),
@@ -144,9 +125,7 @@ impl Terminator {
     pub fn successors_mut(&mut self) -> Vec<&mut super::BlockId> {
         match self {
             Terminator::Goto(to) => vec![to],
-            Terminator::Branch {
-                then, otherwise, ..
-            } => vec![then, otherwise],
+            Terminator::Branch { then, otherwise, .. } => vec![then, otherwise],
             Terminator::Switch { arms, .. } => arms.iter_mut().map(|(_, to)| to).collect(),
             Terminator::Try { ok, error, .. } => vec![ok, error],
             Terminator::Return(_) | Terminator::Unreachable => Vec::new(),

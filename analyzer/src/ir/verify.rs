@@ -1,8 +1,8 @@
 //! The rules that every lowered file keeps.
 
 use super::{
-    Base, BlockId, Body, BodyIdx, BodyKind, EventId, EventKind, File, Item, ItemKind, LocalId,
-    LoopId, Span, ValueId, ValueKind, operands,
+    Base, BlockId, Body, BodyIdx, BodyKind, EventId, EventKind, File, Item, ItemKind, LocalId, LoopId, Span, ValueId,
+    ValueKind, operands,
 };
 use crate::ir::AtomicOpKind;
 
@@ -39,13 +39,8 @@ use crate::ir::AtomicOpKind;
 /// Operations
 /// 12. The operands of an atomic operation are at least as many as its kind takes, with its orderings.
 pub fn verify(file: &File, text_len: u32) -> Vec<String> {
-    let mut out = Verifier {
-        file,
-        text_len,
-        errors: Vec::new(),
-        templates: Vec::new(),
-        owners: vec![0; file.bodies.len()],
-    };
+    let mut out =
+        Verifier { file, text_len, errors: Vec::new(), templates: Vec::new(), owners: vec![0; file.bodies.len()] };
     out.file();
     out.errors
 }
@@ -166,10 +161,7 @@ impl Verifier<'_> {
     }
 
     fn parent(&mut self, body: &Body, index: usize, place: &str) {
-        let is_inner = matches!(
-            body.kind,
-            BodyKind::Closure { .. } | BodyKind::AsyncBlock { .. }
-        );
+        let is_inner = matches!(body.kind, BodyKind::Closure { .. } | BodyKind::AsyncBlock { .. });
         match body.parent {
             Some(_) if !is_inner => self.error(place, "has a parent".to_owned()),
             Some(parent) if parent.0 as usize >= index => {
@@ -183,9 +175,7 @@ impl Verifier<'_> {
                     return;
                 };
                 for capture in &body.captures {
-                    if capture.outer.index() >= parent.locals.len()
-                        || capture.value.index() >= parent.values.len()
-                    {
+                    if capture.outer.index() >= parent.locals.len() || capture.value.index() >= parent.values.len() {
                         self.error(place, format!("capture {capture:?} is not the parent's"));
                     }
                 }
@@ -213,10 +203,7 @@ impl Verifier<'_> {
         for l in &body.loops {
             l.iterates.iter().for_each(|v| value(v, "loop".to_owned()));
         }
-        let locals = body
-            .params
-            .iter()
-            .chain(body.captures.iter().map(|c| &c.local));
+        let locals = body.params.iter().chain(body.captures.iter().map(|c| &c.local));
         for local in locals {
             local_in_range(body, *local, &mut bad);
         }
@@ -247,6 +234,9 @@ impl Verifier<'_> {
                 bad.push(format!("local declared in {:?}", local.declared_in));
             }
             loop_in_range(body, local.in_loop, &mut bad);
+            if local.init.is_some_and(|v| v.index() >= body.values.len()) {
+                bad.push(format!("local starts as {:?}", local.init));
+            }
         }
         for l in &body.loops {
             if l.header.index() >= body.blocks.len() {
@@ -267,14 +257,10 @@ impl Verifier<'_> {
             ValueKind::Capture(index) if *index as usize >= body.captures.len() => {
                 bad.push(format!("capture {index}"));
             }
-            ValueKind::Event(event) | ValueKind::Mutated { by: event, .. }
-                if event.index() >= body.events.len() =>
-            {
+            ValueKind::Event(event) | ValueKind::Mutated { by: event, .. } if event.index() >= body.events.len() => {
                 bad.push(format!("result of {event:?}"));
             }
-            ValueKind::Closure(idx) | ValueKind::AsyncBlock(idx)
-                if idx.0 as usize >= self.file.bodies.len() =>
-            {
+            ValueKind::Closure(idx) | ValueKind::AsyncBlock(idx) if idx.0 as usize >= self.file.bodies.len() => {
                 bad.push(format!("closure {idx:?}"));
             }
             ValueKind::Phi(operands) => {
@@ -284,9 +270,7 @@ impl Verifier<'_> {
                     }
                 }
             }
-            ValueKind::Read(place)
-            | ValueKind::Ref { place, .. }
-            | ValueKind::RawRef { place, .. } => {
+            ValueKind::Read(place) | ValueKind::Ref { place, .. } | ValueKind::RawRef { place, .. } => {
                 if let Base::Local(local, _) = place.base {
                     local_in_range(body, local, bad);
                 }
@@ -354,10 +338,7 @@ impl Verifier<'_> {
                 return;
             }
             if body.blocks[l.header.index()].in_loop != Some(LoopId(index as u32)) {
-                self.error(
-                    place,
-                    format!("the header of loop {index} is outside of it"),
-                );
+                self.error(place, format!("the header of loop {index} is outside of it"));
             }
         }
         for (index, block) in body.blocks.iter().enumerate() {
@@ -382,10 +363,7 @@ impl Verifier<'_> {
         for (index, event) in body.events.iter().enumerate() {
             self.span(event.span, place);
             if !free && !body.span.contains(event.span) && !self.in_template(event.span) {
-                self.error(
-                    place,
-                    format!("event {index} lies outside: {:?}", event.span),
-                );
+                self.error(place, format!("event {index} lies outside: {:?}", event.span));
             }
         }
         for value in &body.values {
@@ -409,10 +387,7 @@ impl Verifier<'_> {
                 _ => (1, false),
             };
             if op.args.len() < args || op.ordering.is_none() || (failure && op.failure.is_none()) {
-                self.error(
-                    place,
-                    format!("event {index}: operands of {} missing", op.method),
-                );
+                self.error(place, format!("event {index}: operands of {} missing", op.method));
             }
         }
     }
@@ -471,11 +446,7 @@ impl Flow {
                 }
             }
         }
-        let mut flow = Flow {
-            idom: vec![BlockId(0); body.blocks.len()],
-            preds,
-            order,
-        };
+        let mut flow = Flow { idom: vec![BlockId(0); body.blocks.len()], preds, order };
         flow.find_dominators(&postorder);
         flow
     }
@@ -587,9 +558,7 @@ impl Flow {
         for (index, value) in body.values.iter().enumerate() {
             if let ValueKind::Phi(incoming) = &value.kind {
                 points[index] = self.phi_block(incoming).map(|block| (block, 0));
-                let reached = incoming
-                    .iter()
-                    .any(|(from, _)| self.order[from.index()].is_some());
+                let reached = incoming.iter().any(|(from, _)| self.order[from.index()].is_some());
                 if points[index].is_none() && reached {
                     out.push(format!("phi {index} fits no block"));
                 }
@@ -602,13 +571,10 @@ impl Flow {
                     continue;
                 }
                 let mut point = match value.kind {
-                    ValueKind::Event(event) | ValueKind::Mutated { by: event, .. } => {
-                        Some(position[event.index()])
-                    }
+                    ValueKind::Event(event) | ValueKind::Mutated { by: event, .. } => Some(position[event.index()]),
                     _ => None,
                 };
-                if let ValueKind::Binary(super::BinOp::And | super::BinOp::Or, left, _) = value.kind
-                {
+                if let ValueKind::Binary(super::BinOp::And | super::BinOp::Or, left, _) = value.kind {
                     points[index] = points[left.index()];
                     continue;
                 }

@@ -43,12 +43,7 @@ impl Cx<'_> {
                 self.slice(value).to_owned()
             }
         };
-        out.push(Attr {
-            path,
-            tokens,
-            cfg: cfg.clone(),
-            span,
-        });
+        out.push(Attr { path, tokens, cfg: cfg.clone(), span });
     }
 
     /// The text of a doc comment, or of the literal in `#[doc = "…"]`.
@@ -61,10 +56,7 @@ impl Cx<'_> {
             return text[3..].trim_end_matches("*/").to_owned();
         }
         match value {
-            syn::Expr::Lit(syn::ExprLit {
-                lit: syn::Lit::Str(lit),
-                ..
-            }) => lit.value(),
+            syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(lit), .. }) => lit.value(),
             other => {
                 let span = self.span(source::expr_lo(other), source::expr_hi(other));
                 self.slice(span).to_owned()
@@ -100,11 +92,7 @@ fn conjoin(all: Cfg, list: &syn::MetaList, depth: usize) -> Cfg {
                 inner = conjoin(inner, list, depth + 1);
             }
         }
-        if inner.is_always() {
-            all
-        } else {
-            all.and(Cfg::Any(vec![negate(predicate), inner]))
-        }
+        if inner.is_always() { all } else { all.and(Cfg::Any(vec![negate(predicate), inner])) }
     } else {
         all
     }
@@ -136,8 +124,7 @@ pub(super) fn excludes(a: &Cfg, b: &Cfg) -> bool {
         _ => false,
     };
     let (a, b) = (parts(a), parts(b));
-    a.iter()
-        .any(|p| b.iter().any(|q| denies(p, q) || denies(q, p)))
+    a.iter().any(|p| b.iter().any(|q| denies(p, q) || denies(q, p)))
 }
 
 /// `atomic_lint::allow`, generic arguments left out.

@@ -19,20 +19,14 @@ use syn::{Expr, Stmt};
 
 use super::{Cx, attrs, source};
 use crate::ir::{
-    BlockId, Body, BodyIdx, BodyKind, Cfg, EventKind, LocalId, MacroCall, Span, Terminator, Ty,
-    ValueId, ValueKind,
+    BlockId, Body, BodyIdx, BodyKind, Cfg, EventKind, LocalId, MacroCall, Span, Terminator, Ty, ValueId, ValueKind,
 };
 pub(super) use graph::Builder;
 use graph::{Target, TargetKind};
 
 /// What a body is made from.
 pub(super) enum Head<'t> {
-    Fn {
-        sig: &'t syn::Signature,
-        lo: Token,
-        block: &'t syn::Block,
-        is_unsafe: bool,
-    },
+    Fn { sig: &'t syn::Signature, lo: Token, block: &'t syn::Block, is_unsafe: bool },
     Init(&'t Expr),
     Closure(&'t syn::ExprClosure),
     Async(&'t syn::ExprAsync),
@@ -97,12 +91,7 @@ impl Cx<'_> {
         let mut is_unsafe = false;
         let mut is_inner = false;
         match head {
-            Head::Fn {
-                lo,
-                block,
-                is_unsafe: declared,
-                ..
-            } => {
+            Head::Fn { lo, block, is_unsafe: declared, .. } => {
                 body.kind = BodyKind::Fn;
                 body.span = self.span(*lo, block.brace_token.span.close());
                 is_unsafe = *declared;
@@ -112,18 +101,14 @@ impl Cx<'_> {
                 body.span = self.span(source::expr_lo(expr), source::expr_hi(expr));
             }
             Head::Closure(closure) => {
-                body.kind = BodyKind::Closure {
-                    is_move: closure.capture.is_some(),
-                    is_async: closure.asyncness.is_some(),
-                };
+                body.kind =
+                    BodyKind::Closure { is_move: closure.capture.is_some(), is_async: closure.asyncness.is_some() };
                 let lo = source::closure_lo(closure);
                 body.span = self.span(lo, source::expr_hi(&closure.body));
                 is_inner = true;
             }
             Head::Async(block) => {
-                body.kind = BodyKind::AsyncBlock {
-                    is_move: block.capture.is_some(),
-                };
+                body.kind = BodyKind::AsyncBlock { is_move: block.capture.is_some() };
                 let hi = block.block.brace_token.span.close();
                 body.span = self.span(block.async_token.span, hi);
                 is_inner = true;
@@ -154,10 +139,8 @@ impl Cx<'_> {
         }
         if !body.captures.is_empty() {
             self.body.children.push(idx);
-            let moved = matches!(
-                body.kind,
-                BodyKind::Closure { is_move: true, .. } | BodyKind::AsyncBlock { is_move: true }
-            );
+            let moved =
+                matches!(body.kind, BodyKind::Closure { is_move: true, .. } | BodyKind::AsyncBlock { is_move: true });
             for capture in body.captures.iter().filter(|c| c.mutated && !moved) {
                 let unknown = self.body.unknown(body.span);
                 self.body.assign(capture.outer, unknown);
@@ -293,11 +276,7 @@ impl Cx<'_> {
                 return value;
             }
         }
-        if tail.is_empty() {
-            self.body.unit()
-        } else {
-            self.alternatives(tail)
-        }
+        if tail.is_empty() { self.body.unit() } else { self.alternatives(tail) }
     }
 
     fn stmt(&mut self, stmt: &Stmt) -> ValueId {
@@ -355,12 +334,7 @@ impl Cx<'_> {
 
     /// How many statements at the end are expressions that exclude each other by `cfg`.
     fn trailing_alternatives(&self, stmts: &[Stmt]) -> usize {
-        let under_cfg = |stmt: &Stmt| {
-            is_tail(stmt)
-                && stmt_attrs(stmt)
-                    .iter()
-                    .any(|attr| attr.path().is_ident("cfg"))
-        };
+        let under_cfg = |stmt: &Stmt| is_tail(stmt) && stmt_attrs(stmt).iter().any(|attr| attr.path().is_ident("cfg"));
         let mut cfgs: Vec<Cfg> = Vec::new();
         for stmt in stmts.iter().rev().take_while(|stmt| under_cfg(stmt)) {
             let cfg = self.cfg(stmt_attrs(stmt));
@@ -374,10 +348,7 @@ impl Cx<'_> {
 
     /// Blocks at the end of a body that exclude each other by `cfg`: one of them gives the value.
     fn alternatives(&mut self, stmts: &[Stmt]) -> ValueId {
-        let branches = stmts
-            .iter()
-            .map(|stmt| (self.cfg(stmt_attrs(stmt)), stmt))
-            .collect();
+        let branches = stmts.iter().map(|stmt| (self.cfg(stmt_attrs(stmt)), stmt)).collect();
         self.branches(branches, |cx, stmt| match stmt {
             Stmt::Expr(expr, _) => cx.expr(expr),
             stmt => cx.stmt(stmt),
@@ -399,11 +370,7 @@ impl Cx<'_> {
             if index < last {
                 let taken = self.body.new_block();
                 let cond = self.body.unknown(span);
-                self.body.terminate(Terminator::Branch {
-                    cond,
-                    then: taken,
-                    otherwise: next,
-                });
+                self.body.terminate(Terminator::Branch { cond, then: taken, otherwise: next });
                 self.body.start(taken);
             }
             let value = self.under(cfg, |cx| lower(cx, branch));
@@ -438,11 +405,7 @@ impl Cx<'_> {
             let cond = self.body.value(ValueKind::Matches { value, pattern }, span);
             let then = self.body.new_block();
             let otherwise = self.body.new_block();
-            self.body.terminate(Terminator::Branch {
-                cond,
-                then,
-                otherwise,
-            });
+            self.body.terminate(Terminator::Branch { cond, then, otherwise });
             self.body.start(otherwise);
             self.expr(diverge);
             self.body.terminate(Terminator::Unreachable);
@@ -466,12 +429,7 @@ impl Cx<'_> {
     ) -> ValueId {
         let path = self.path(&None, &mac.path);
         let span = self.mac_span(mac);
-        let call = MacroCall {
-            path,
-            args,
-            opaque,
-            diverges,
-        };
+        let call = MacroCall { path, args, opaque, diverges };
         let value = self.body.event_value(EventKind::Macro(call), span);
         if diverges {
             self.body.diverge(Terminator::Unreachable);
@@ -480,28 +438,16 @@ impl Cx<'_> {
     }
 
     pub(super) fn mac_span(&self, mac: &syn::Macro) -> Span {
-        self.span(
-            source::path_lo(&None, &mac.path),
-            mac.delimiter.span().close(),
-        )
+        self.span(source::path_lo(&None, &mac.path), mac.delimiter.span().close())
     }
 
     pub(super) fn push_target(&mut self, label: Option<String>, kind: TargetKind, exit: BlockId) {
         let scope = self.body.scope.len();
-        self.body.targets.push(Target {
-            label,
-            kind,
-            exit,
-            values: Vec::new(),
-            scope,
-        });
+        self.body.targets.push(Target { label, kind, exit, values: Vec::new(), scope });
     }
 
     pub(super) fn pop_target(&mut self) -> Vec<(BlockId, ValueId)> {
-        self.body
-            .targets
-            .pop()
-            .map_or_else(Vec::new, |target| target.values)
+        self.body.targets.pop().map_or_else(Vec::new, |target| target.values)
     }
 }
 

@@ -6,8 +6,8 @@ use syn::{ForeignItem, ImplItem, ReturnType, TraitItem, UseTree};
 use super::bodies::Head;
 use super::{Cx, attrs, name, source};
 use crate::ir::{
-    Attr, BodyIdx, Cfg, Enum, Field, Function, Impl, Item, ItemKind, Module, Receiver, Shape,
-    SkipReason, Span, Struct, Use, Variant, Vis,
+    Attr, BodyIdx, Cfg, Enum, Field, Function, Impl, Item, ItemKind, Module, Receiver, Shape, SkipReason, Span, Struct,
+    Use, Variant, Vis,
 };
 
 /// What every item has before its kind is known.
@@ -132,13 +132,7 @@ impl Cx<'_> {
     }
 
     fn item_static(&mut self, i: &syn::ItemStatic, out: &mut Vec<Item>) {
-        let header = self.header(
-            &i.attrs,
-            &i.vis,
-            &i.ident,
-            i.static_token.span,
-            i.semi_token.spans[0],
-        );
+        let header = self.header(&i.attrs, &i.vis, &i.ident, i.static_token.span, i.semi_token.spans[0]);
         let kind = ItemKind::Static {
             ty: self.ty(&i.ty),
             mutable: matches!(i.mutability, syn::StaticMutability::Mut(_)),
@@ -149,13 +143,7 @@ impl Cx<'_> {
 
     fn item_extern_crate(&mut self, i: &syn::ItemExternCrate, out: &mut Vec<Item>) {
         let bound = i.rename.as_ref().map_or(&i.ident, |(_, rename)| rename);
-        let header = self.header(
-            &i.attrs,
-            &i.vis,
-            bound,
-            i.extern_token.span,
-            i.semi_token.spans[0],
-        );
+        let header = self.header(&i.attrs, &i.vis, bound, i.extern_token.span, i.semi_token.spans[0]);
         let krate = name(&i.ident);
         self.finish_item(header, ItemKind::ExternCrate { krate }, out);
     }
@@ -193,11 +181,7 @@ impl Cx<'_> {
             is_unsafe,
             is_async: sig.asyncness.is_some(),
             is_const: sig.constness.is_some(),
-            abi: sig.abi.as_ref().map(|abi| {
-                abi.name
-                    .as_ref()
-                    .map_or_else(|| "C".to_owned(), |n| n.value())
-            }),
+            abi: sig.abi.as_ref().map(|abi| abi.name.as_ref().map_or_else(|| "C".to_owned(), |n| n.value())),
             body: body.map(|block| self.fn_body(sig, lo, block, is_unsafe)),
             sig_span: self.span(lo, signature_hi(sig)),
         }
@@ -289,8 +273,7 @@ impl Cx<'_> {
                     self.finish_item(header, ItemKind::Const { ty, init }, &mut out);
                 }
                 ImplItem::Fn(f) => {
-                    let lo = defaultness(&f.modifiers.defaultness)
-                        .unwrap_or_else(|| signature_lo(&f.sig));
+                    let lo = defaultness(&f.modifiers.defaultness).unwrap_or_else(|| signature_lo(&f.sig));
                     let hi = f.block.brace_token.span.close();
                     let header = self.header(&f.attrs, &f.vis, &f.sig.ident, lo, hi);
                     let function = self.function(&f.sig, header.lo, Some(&f.block));
@@ -300,10 +283,7 @@ impl Cx<'_> {
                     let lo = defaultness(&t.modifiers.defaultness).unwrap_or(t.type_token.span);
                     let hi = t.semi_token.spans[0];
                     let header = self.header(&t.attrs, &t.vis, &t.ident, lo, hi);
-                    let kind = ItemKind::TypeAlias {
-                        generics: self.generics(&t.generics),
-                        ty: Some(self.ty(&t.ty)),
-                    };
+                    let kind = ItemKind::TypeAlias { generics: self.generics(&t.generics), ty: Some(self.ty(&t.ty)) };
                     self.finish_item(header, kind, &mut out);
                 }
                 ImplItem::Macro(m) => self.impl_macro(m, &mut out),
@@ -327,12 +307,7 @@ impl Cx<'_> {
         let outer = std::mem::replace(&mut self.item_cfg, Cfg::always());
         let items = self.trait_items(&i.items);
         self.item_cfg = outer;
-        let kind = ItemKind::Trait {
-            generics,
-            supertraits,
-            items,
-            is_unsafe: i.unsafety.is_some(),
-        };
+        let kind = ItemKind::Trait { generics, supertraits, items, is_unsafe: i.unsafety.is_some() };
         self.finish_item(header, kind, out);
     }
 
@@ -400,19 +375,12 @@ impl Cx<'_> {
         self.item_cfg = outer;
         let path_attr = i.attrs.iter().find_map(|attr| match &attr.meta {
             syn::Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
-                syn::Expr::Lit(syn::ExprLit {
-                    lit: syn::Lit::Str(path),
-                    ..
-                }) => Some(path.value()),
+                syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(path), .. }) => Some(path.value()),
                 _ => None,
             },
             _ => None,
         });
-        let kind = ItemKind::Mod(Module {
-            items,
-            path_attr,
-            include: false,
-        });
+        let kind = ItemKind::Mod(Module { items, path_attr, include: false });
         self.finish_item(header, kind, out);
     }
 
@@ -426,11 +394,7 @@ impl Cx<'_> {
         let header = self.header(&i.attrs, &i.vis, &i.ident, i.struct_token.span, hi);
         let (shape, fields) = self.fields(&i.fields);
         let generics = self.generics(&i.generics);
-        let kind = ItemKind::Struct(Struct {
-            generics,
-            shape,
-            fields,
-        });
+        let kind = ItemKind::Struct(Struct { generics, shape, fields });
         self.finish_item(header, kind, out);
     }
 
@@ -483,9 +447,7 @@ impl Cx<'_> {
         for (index, field) in fields.into_iter().enumerate() {
             let ty_span = self.span(source::type_lo(&field.ty), source::type_hi(&field.ty));
             let first = field.ident.as_ref().map(|ident| ident.span());
-            let lo = vis_lo(&field.vis)
-                .or(first)
-                .unwrap_or_else(|| source::type_lo(&field.ty));
+            let lo = vis_lo(&field.vis).or(first).unwrap_or_else(|| source::type_lo(&field.ty));
             out.push(Field {
                 name: match &field.ident {
                     Some(ident) => name(ident),
@@ -506,10 +468,7 @@ impl Cx<'_> {
     fn item_type(&mut self, i: &syn::ItemType, out: &mut Vec<Item>) {
         let (lo, hi) = (i.type_token.span, i.semi_token.spans[0]);
         let header = self.header(&i.attrs, &i.vis, &i.ident, lo, hi);
-        let kind = ItemKind::TypeAlias {
-            generics: self.generics(&i.generics),
-            ty: Some(self.ty(&i.ty)),
-        };
+        let kind = ItemKind::TypeAlias { generics: self.generics(&i.generics), ty: Some(self.ty(&i.ty)) };
         self.finish_item(header, kind, out);
     }
 
@@ -569,19 +528,8 @@ impl Cx<'_> {
         self.body_of(Head::Init(expr))
     }
 
-    fn fn_body(
-        &mut self,
-        sig: &syn::Signature,
-        lo: Token,
-        block: &syn::Block,
-        is_unsafe: bool,
-    ) -> BodyIdx {
-        self.body_of(Head::Fn {
-            sig,
-            lo,
-            block,
-            is_unsafe,
-        })
+    fn fn_body(&mut self, sig: &syn::Signature, lo: Token, block: &syn::Block, is_unsafe: bool) -> BodyIdx {
+        self.body_of(Head::Fn { sig, lo, block, is_unsafe })
     }
 }
 
@@ -597,13 +545,7 @@ struct Leaves {
 }
 
 impl Leaves {
-    fn emit(
-        &mut self,
-        last: Vec<String>,
-        rename: Option<String>,
-        name_span: Span,
-        out: &mut Vec<Item>,
-    ) {
+    fn emit(&mut self, last: Vec<String>, rename: Option<String>, name_span: Span, out: &mut Vec<Item>) {
         let mut path = self.path.clone();
         path.extend(last);
         out.push(Item {
@@ -613,11 +555,7 @@ impl Leaves {
             cfg: self.cfg.clone(),
             span: self.span,
             name_span,
-            kind: ItemKind::Use(Use {
-                path,
-                global: self.global,
-                rename,
-            }),
+            kind: ItemKind::Use(Use { path, global: self.global, rename }),
         });
     }
 }
@@ -660,14 +598,8 @@ fn signature_hi(sig: &syn::Signature) -> Token {
 
 fn where_hi(clause: &syn::WhereClause) -> Token {
     match clause.predicates.last() {
-        Some(syn::WherePredicate::Type(p)) => p
-            .bounds
-            .last()
-            .map_or(p.colon_token.spans[0], source::bound_hi),
-        Some(syn::WherePredicate::Lifetime(p)) => p
-            .bounds
-            .last()
-            .map_or(p.colon_token.spans[0], |l| l.ident.span()),
+        Some(syn::WherePredicate::Type(p)) => p.bounds.last().map_or(p.colon_token.spans[0], source::bound_hi),
+        Some(syn::WherePredicate::Lifetime(p)) => p.bounds.last().map_or(p.colon_token.spans[0], |l| l.ident.span()),
         _ => clause.where_token.span,
     }
 }

@@ -15,19 +15,12 @@ const CHAIN: usize = 4000;
 
 /// Keywords that an expression, type or pattern may follow without a bracket between.
 const CHAINING: &[&str] = &[
-    "as", "async", "box", "break", "do", "dyn", "else", "fn", "for", "if", "impl", "let", "loop",
-    "match", "move", "mut", "ref", "return", "static", "while", "yield",
+    "as", "async", "box", "break", "do", "dyn", "else", "fn", "for", "if", "impl", "let", "loop", "match", "move",
+    "mut", "ref", "return", "static", "while", "yield",
 ];
 
 pub(super) fn check(text: &str) -> Result<(), ParseError> {
-    Scan {
-        bytes: text.as_bytes(),
-        at: 0,
-        open: Vec::new(),
-        run: 0,
-        total: 0,
-    }
-    .run()
+    Scan { bytes: text.as_bytes(), at: 0, open: Vec::new(), run: 0, total: 0 }.run()
 }
 
 struct Scan<'a> {
@@ -67,9 +60,7 @@ impl Scan<'_> {
             }
             if self.open.len() > BRACKETS || self.total > CHAIN {
                 let start = u32::try_from(start).unwrap_or(u32::MAX);
-                return Err(ParseError::TooDeep {
-                    span: Span::new(start, start + 1),
-                });
+                return Err(ParseError::TooDeep { span: Span::new(start, start + 1) });
             }
         }
         Ok(())

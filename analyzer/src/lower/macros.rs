@@ -14,9 +14,7 @@ use syn::{Attribute, Macro};
 use super::attrs::CfgIf;
 use super::bodies::Head;
 use super::{Cx, name, source};
-use crate::ir::{
-    Attr, Cfg, Item, ItemKind, Module, Path, Segment, SkipReason, Span, Ty, ValueId, Vis,
-};
+use crate::ir::{Attr, Cfg, Item, ItemKind, Module, Path, Segment, SkipReason, Span, Ty, ValueId, Vis};
 
 impl Cx<'_> {
     pub(super) fn item_macro(&mut self, i: &syn::ItemMacro, out: &mut Vec<Item>) {
@@ -84,11 +82,7 @@ impl Cx<'_> {
             }
             "include" => {
                 if let Ok(path) = mac.parse_body::<syn::LitStr>() {
-                    let module = Module {
-                        items: None,
-                        path_attr: Some(path.value()),
-                        include: true,
-                    };
+                    let module = Module { items: None, path_attr: Some(path.value()), include: true };
                     self.push_macro_item(ItemKind::Mod(module), mac, span, out);
                     return;
                 }
@@ -116,10 +110,7 @@ impl Cx<'_> {
             attrs: Vec::new(),
             cfg: self.item_cfg.clone(),
             span,
-            name_span: self.span(
-                source::path_lo(&None, &mac.path),
-                source::path_hi(&None, &mac.path),
-            ),
+            name_span: self.span(source::path_lo(&None, &mac.path), source::path_hi(&None, &mac.path)),
             kind,
         });
     }
@@ -136,15 +127,9 @@ impl Cx<'_> {
                 span: self.mac_span(mac),
             });
         } else {
-            ty = lazy(
-                ty,
-                self.span(source::type_lo(&i.ty), source::type_hi(&i.ty)),
-            );
+            ty = lazy(ty, self.span(source::type_lo(&i.ty), source::type_hi(&i.ty)));
         }
-        let lo = i
-            .attrs
-            .first()
-            .map_or(i.lo, |attr| attr.pound_token.spans[0]);
+        let lo = i.attrs.first().map_or(i.lo, |attr| attr.pound_token.spans[0]);
         let cfg = self.item_cfg.clone().and(self.cfg(&i.attrs));
         let item = Item {
             name: name(&i.ident),
@@ -157,11 +142,7 @@ impl Cx<'_> {
             cfg,
             span: self.span(lo, source::expr_hi(&i.init)),
             name_span: self.token_span(i.ident.span()),
-            kind: ItemKind::Static {
-                ty,
-                mutable: false,
-                init: Some(self.body_of(Head::Init(&i.init))),
-            },
+            kind: ItemKind::Static { ty, mutable: false, init: Some(self.body_of(Head::Init(&i.init))) },
         };
         out.push(item);
     }
@@ -218,26 +199,16 @@ impl Cx<'_> {
 }
 
 pub(super) fn last_name(path: &syn::Path) -> String {
-    path.segments
-        .last()
-        .map_or_else(String::new, |segment| name(&segment.ident))
+    path.segments.last().map_or_else(String::new, |segment| name(&segment.ident))
 }
 
 /// `lazy_static::Lazy<T>`.
 fn lazy(ty: Ty, span: Span) -> Ty {
-    let segment = |name: &str, args| Segment {
-        name: name.to_owned(),
-        args,
-        output: None,
-        bindings: Vec::new(),
-    };
+    let segment = |name: &str, args| Segment { name: name.to_owned(), args, output: None, bindings: Vec::new() };
     Ty::Path(Path {
         global: false,
         qself: None,
-        segments: vec![
-            segment("lazy_static", Vec::new()),
-            segment("Lazy", vec![ty]),
-        ],
+        segments: vec![segment("lazy_static", Vec::new()), segment("Lazy", vec![ty])],
         span,
     })
 }
@@ -280,14 +251,7 @@ impl Parse for Static {
         let ty = input.parse()?;
         input.parse::<syn::Token![=]>()?;
         let init = input.parse()?;
-        Ok(Static {
-            attrs,
-            vis,
-            lo,
-            ident,
-            ty,
-            init,
-        })
+        Ok(Static { attrs, vis, lo, ident, ty, init })
     }
 }
 

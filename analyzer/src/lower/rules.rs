@@ -37,26 +37,15 @@ struct Rule {
 enum Matcher {
     Token(TokenTree),
     Group(Delimiter, Vec<Matcher>),
-    Fragment {
-        name: String,
-        kind: String,
-    },
-    Repeat {
-        inner: Vec<Matcher>,
-        separator: Vec<TokenTree>,
-        once: bool,
-        required: bool,
-    },
+    Fragment { name: String, kind: String },
+    Repeat { inner: Vec<Matcher>, separator: Vec<TokenTree>, once: bool, required: bool },
 }
 
 enum Template {
     Token(TokenTree),
     Group(Delimiter, proc_macro2::Span, Vec<Template>),
     Variable(String),
-    Repeat {
-        inner: Vec<Template>,
-        separator: Vec<TokenTree>,
-    },
+    Repeat { inner: Vec<Template>, separator: Vec<TokenTree> },
 }
 
 enum Binding {
@@ -81,12 +70,7 @@ impl Cx<'_> {
         parser: impl FnOnce(ParseStream<'_>) -> syn::Result<T>,
     ) -> Option<Option<(T, Expansion)>> {
         let name = local_name(&mac.path)?;
-        let rules = self
-            .rules
-            .iter()
-            .rev()
-            .find(|(defined, _)| *defined == name)
-            .map(|(_, rules)| rules.clone())?;
+        let rules = self.rules.iter().rev().find(|(defined, _)| *defined == name).map(|(_, rules)| rules.clone())?;
         let invocation = self.mac_span(mac);
         if self.expansions.len() >= RECURSION {
             self.skip(invocation, SkipReason::TooDeep);
@@ -110,13 +94,7 @@ impl Cx<'_> {
         match parsed {
             Ok(parsed) => {
                 let template = rules.span;
-                Some(Some((
-                    parsed,
-                    Expansion {
-                        template,
-                        invocation,
-                    },
-                )))
+                Some(Some((parsed, Expansion { template, invocation })))
             }
             Err(_) => {
                 let why = match too_deep {
@@ -130,11 +108,7 @@ impl Cx<'_> {
     }
 
     /// Lowers what an expansion gave.
-    pub(super) fn expanding<T>(
-        &mut self,
-        expansion: Expansion,
-        lower: impl FnOnce(&mut Self) -> T,
-    ) -> T {
+    pub(super) fn expanding<T>(&mut self, expansion: Expansion, lower: impl FnOnce(&mut Self) -> T) -> T {
         self.expansions.push(expansion);
         let result = lower(self);
         self.expansions.pop();
@@ -169,8 +143,8 @@ fn parse_rules(tokens: TokenStream) -> Vec<Rule> {
         let Some(TokenTree::Group(template)) = tokens.next() else {
             break;
         };
-        let parsed = parse_matcher(matcher.stream())
-            .and_then(|matcher| Some((matcher, parse_template(template.stream())?)));
+        let parsed =
+            parse_matcher(matcher.stream()).and_then(|matcher| Some((matcher, parse_template(template.stream())?)));
         if let Some((matcher, template)) = parsed {
             rules.push(Rule { matcher, template });
         }
@@ -181,9 +155,7 @@ fn parse_rules(tokens: TokenStream) -> Vec<Rule> {
 }
 
 /// What follows the `)` of `$(…)`: a separator and `*`, `+` or `?`.
-fn repetition(
-    tokens: &mut std::iter::Peekable<proc_macro2::token_stream::IntoIter>,
-) -> Option<(Vec<TokenTree>, char)> {
+fn repetition(tokens: &mut std::iter::Peekable<proc_macro2::token_stream::IntoIter>) -> Option<(Vec<TokenTree>, char)> {
     let mut separator = Vec::new();
     loop {
         let token = tokens.next()?;
@@ -204,28 +176,18 @@ fn parse_matcher(stream: TokenStream) -> Option<Vec<Matcher>> {
     let mut tokens = stream.into_iter().peekable();
     while let Some(token) = tokens.next() {
         out.push(match token {
-            TokenTree::Group(group) => {
-                Matcher::Group(group.delimiter(), parse_matcher(group.stream())?)
-            }
+            TokenTree::Group(group) => Matcher::Group(group.delimiter(), parse_matcher(group.stream())?),
             TokenTree::Punct(punct) if punct.as_char() == '$' => match tokens.next()? {
                 TokenTree::Group(group) => {
                     let inner = parse_matcher(group.stream())?;
                     let (separator, op) = repetition(&mut tokens)?;
-                    Matcher::Repeat {
-                        inner,
-                        separator,
-                        once: op == '?',
-                        required: op == '+',
-                    }
+                    Matcher::Repeat { inner, separator, once: op == '?', required: op == '+' }
                 }
                 TokenTree::Ident(name) => {
                     // `:` and the kind
                     tokens.next()?;
                     let kind = tokens.next()?.to_string();
-                    Matcher::Fragment {
-                        name: name.to_string(),
-                        kind,
-                    }
+                    Matcher::Fragment { name: name.to_string(), kind }
                 }
                 _ => return None,
             },
@@ -240,20 +202,16 @@ fn parse_template(stream: TokenStream) -> Option<Vec<Template>> {
     let mut tokens = stream.into_iter().peekable();
     while let Some(token) = tokens.next() {
         out.push(match token {
-            TokenTree::Group(group) => Template::Group(
-                group.delimiter(),
-                group.span(),
-                parse_template(group.stream())?,
-            ),
+            TokenTree::Group(group) => {
+                Template::Group(group.delimiter(), group.span(), parse_template(group.stream())?)
+            }
             TokenTree::Punct(punct) if punct.as_char() == '$' => match tokens.next()? {
                 TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis => {
                     let inner = parse_template(group.stream())?;
                     let (separator, _) = repetition(&mut tokens)?;
                     Template::Repeat { inner, separator }
                 }
-                TokenTree::Ident(name) if name == "crate" => {
-                    Template::Token(TokenTree::Ident(name))
-                }
+                TokenTree::Ident(name) if name == "crate" => Template::Token(TokenTree::Ident(name)),
                 TokenTree::Ident(name) => Template::Variable(name.to_string()),
                 _ => return None,
             },
@@ -270,9 +228,7 @@ impl Rules {
                 for rule in &self.rules {
                     let attempt = input.fork();
                     let mut bindings = Vec::new();
-                    if sequence(&rule.matcher, &attempt, &mut bindings).is_ok()
-                        && attempt.is_empty()
-                    {
+                    if sequence(&rule.matcher, &attempt, &mut bindings).is_ok() && attempt.is_empty() {
                         // The rest was looked at in the fork.
                         input.parse::<TokenStream>()?;
                         return Ok((rule, bindings));
@@ -290,11 +246,7 @@ impl Rules {
     }
 }
 
-fn sequence(
-    matchers: &[Matcher],
-    input: ParseStream<'_>,
-    bindings: &mut Bindings,
-) -> syn::Result<()> {
+fn sequence(matchers: &[Matcher], input: ParseStream<'_>, bindings: &mut Bindings) -> syn::Result<()> {
     for matcher in matchers {
         match matcher {
             Matcher::Token(expected) => token(expected, input)?,
@@ -309,12 +261,7 @@ fn sequence(
                 let tokens = fragment(kind, input)?;
                 bindings.push((name.clone(), Binding::Leaf(tokens)));
             }
-            Matcher::Repeat {
-                inner,
-                separator,
-                once,
-                required,
-            } => {
+            Matcher::Repeat { inner, separator, once, required } => {
                 let rounds = rounds(inner, separator, *once, input);
                 if *required && rounds.is_empty() {
                     return Err(input.error("expected at least one"));
@@ -327,12 +274,7 @@ fn sequence(
 }
 
 /// As many repetitions as there are.
-fn rounds(
-    inner: &[Matcher],
-    separator: &[TokenTree],
-    once: bool,
-    input: ParseStream<'_>,
-) -> Vec<Bindings> {
+fn rounds(inner: &[Matcher], separator: &[TokenTree], once: bool, input: ParseStream<'_>) -> Vec<Bindings> {
     let mut rounds = Vec::new();
     while !input.is_empty() {
         let attempt = input.fork();
@@ -357,11 +299,7 @@ fn collect(inner: &[Matcher], rounds: Vec<Bindings>, bindings: &mut Bindings) {
     let mut names = Vec::new();
     variables(inner, &mut names);
     let first = bindings.len();
-    bindings.extend(
-        names
-            .into_iter()
-            .map(|name| (name.to_owned(), Binding::Sequence(Vec::new()))),
-    );
+    bindings.extend(names.into_iter().map(|name| (name.to_owned(), Binding::Sequence(Vec::new()))));
     for round in rounds {
         for (name, binding) in round {
             let slot = bindings.iter_mut().skip(first).find(|(n, _)| *n == name);
@@ -387,12 +325,8 @@ fn token(expected: &TokenTree, input: ParseStream<'_>) -> syn::Result<()> {
         let matches = match cursor.token_tree() {
             Some((found, rest)) => match (expected, &found) {
                 (TokenTree::Ident(a), TokenTree::Ident(b)) => (a == b).then_some(rest),
-                (TokenTree::Punct(a), TokenTree::Punct(b)) => {
-                    (a.as_char() == b.as_char()).then_some(rest)
-                }
-                (TokenTree::Literal(a), TokenTree::Literal(b)) => {
-                    (a.to_string() == b.to_string()).then_some(rest)
-                }
+                (TokenTree::Punct(a), TokenTree::Punct(b)) => (a.as_char() == b.as_char()).then_some(rest),
+                (TokenTree::Literal(a), TokenTree::Literal(b)) => (a.to_string() == b.to_string()).then_some(rest),
                 _ => None,
             },
             None => None,
@@ -439,11 +373,8 @@ fn fragment(kind: &str, input: ParseStream<'_>) -> syn::Result<TokenStream> {
         "vis" => drop(input.parse::<syn::Visibility>()?),
         _ => return Err(input.error("unknown fragment")),
     }
-    let tokens = between(begin, input.cursor())
-        .ok_or_else(|| input.error("fragment ends inside a group"))?;
-    let is_single = begin
-        .token_tree()
-        .is_some_and(|(_, next)| next == input.cursor());
+    let tokens = between(begin, input.cursor()).ok_or_else(|| input.error("fragment ends inside a group"))?;
+    let is_single = begin.token_tree().is_some_and(|(_, next)| next == input.cursor());
     Ok(match kind {
         "expr" | "expr_2021" | "ty" if !is_single => {
             let span = begin.span();
@@ -556,11 +487,7 @@ fn repeat(
 }
 
 fn find<'b>(scope: &[(&str, &'b Binding)], name: &str) -> Option<&'b Binding> {
-    scope
-        .iter()
-        .rev()
-        .find(|(bound, _)| *bound == name)
-        .map(|(_, binding)| *binding)
+    scope.iter().rev().find(|(bound, _)| *bound == name).map(|(_, binding)| *binding)
 }
 
 fn used_variables<'t>(template: &'t [Template], out: &mut Vec<&'t str>) {

@@ -25,12 +25,7 @@ impl<'a> Source<'a> {
         let mut lines = Vec::with_capacity(code.len() / 32 + 1);
         lines.push(base as u32);
         lines.extend(memchr::memchr_iter(b'\n', code.as_bytes()).map(|at| (base + at + 1) as u32));
-        Source {
-            text,
-            base,
-            lines,
-            is_ascii: code.is_ascii(),
-        }
+        Source { text, base, lines, is_ascii: code.is_ascii() }
     }
 
     /// What the lexer is to be given.
@@ -48,9 +43,7 @@ impl<'a> Source<'a> {
 
     /// The source text of a range, empty where there is none.
     pub(super) fn slice(&self, span: Span) -> &'a str {
-        self.text
-            .get(span.start as usize..span.end as usize)
-            .unwrap_or("")
+        self.text.get(span.start as usize..span.end as usize).unwrap_or("")
     }
 
     fn offset(&self, at: LineColumn) -> u32 {
@@ -274,9 +267,7 @@ pub(super) fn path_lo(qself: &Option<syn::QSelf>, path: &syn::Path) -> Token {
     } else if let Some(colon) = &path.leading_colon {
         colon.spans[0]
     } else {
-        path.segments
-            .first()
-            .map_or_else(Token::call_site, |s| s.ident.span())
+        path.segments.first().map_or_else(Token::call_site, |s| s.ident.span())
     }
 }
 
@@ -290,9 +281,7 @@ pub(super) fn path_hi(qself: &Option<syn::QSelf>, path: &syn::Path) -> Token {
                 syn::ReturnType::Type(_, ty) => type_hi(ty),
             },
         },
-        None => qself
-            .as_ref()
-            .map_or_else(Token::call_site, |q| q.gt_token.spans[0]),
+        None => qself.as_ref().map_or_else(Token::call_site, |q| q.gt_token.spans[0]),
     }
 }
 
@@ -426,12 +415,8 @@ pub(super) fn pat_span(pat: &Pat) -> (Token, Token) {
         Pat::Paren(p) => (p.paren_token.span.open(), p.paren_token.span.close()),
         Pat::Path(p) => (path_lo(&p.qself, &p.path), path_hi(&p.qself, &p.path)),
         Pat::Range(p) => (
-            p.start
-                .as_ref()
-                .map_or_else(|| limits_span(&p.limits), |e| expr_lo(e)),
-            p.end
-                .as_ref()
-                .map_or_else(|| limits_hi(&p.limits), |e| expr_hi(e)),
+            p.start.as_ref().map_or_else(|| limits_span(&p.limits), |e| expr_lo(e)),
+            p.end.as_ref().map_or_else(|| limits_hi(&p.limits), |e| expr_hi(e)),
         ),
         Pat::Reference(p) => (p.and_token.spans[0], pat_span(&p.pat).1),
         Pat::Rest(p) => (p.dot2_token.spans[0], p.dot2_token.spans[1]),
@@ -447,23 +432,15 @@ pub(super) fn pat_span(pat: &Pat) -> (Token, Token) {
 }
 
 pub(super) fn tokens_lo(tokens: &proc_macro2::TokenStream) -> Token {
-    tokens
-        .clone()
-        .into_iter()
-        .next()
-        .map_or_else(Token::call_site, |t| match t {
-            proc_macro2::TokenTree::Group(g) => g.span_open(),
-            t => t.span(),
-        })
+    tokens.clone().into_iter().next().map_or_else(Token::call_site, |t| match t {
+        proc_macro2::TokenTree::Group(g) => g.span_open(),
+        t => t.span(),
+    })
 }
 
 pub(super) fn tokens_hi(tokens: &proc_macro2::TokenStream) -> Token {
-    tokens
-        .clone()
-        .into_iter()
-        .last()
-        .map_or_else(Token::call_site, |t| match t {
-            proc_macro2::TokenTree::Group(g) => g.span_close(),
-            t => t.span(),
-        })
+    tokens.clone().into_iter().last().map_or_else(Token::call_site, |t| match t {
+        proc_macro2::TokenTree::Group(g) => g.span_close(),
+        t => t.span(),
+    })
 }

@@ -46,21 +46,14 @@ impl Cx<'_> {
     pub(super) fn path(&self, qself: &Option<syn::QSelf>, path: &syn::Path) -> Path {
         Path {
             global: path.leading_colon.is_some() && qself.as_ref().is_none_or(|q| q.position > 0),
-            qself: qself
-                .as_ref()
-                .map(|q| (Box::new(self.ty(&q.ty)), q.position)),
+            qself: qself.as_ref().map(|q| (Box::new(self.ty(&q.ty)), q.position)),
             segments: path.segments.iter().map(|s| self.segment(s)).collect(),
             span: self.span(source::path_lo(qself, path), source::path_hi(qself, path)),
         }
     }
 
     fn segment(&self, segment: &syn::PathSegment) -> Segment {
-        let mut out = Segment {
-            name: name(&segment.ident),
-            args: Vec::new(),
-            output: None,
-            bindings: Vec::new(),
-        };
+        let mut out = Segment { name: name(&segment.ident), args: Vec::new(), output: None, bindings: Vec::new() };
         match &segment.arguments {
             PathArguments::None => {}
             PathArguments::AngleBracketed(args) => {
@@ -68,20 +61,18 @@ impl Cx<'_> {
                     match arg {
                         GenericArgument::Type(ty) => out.args.push(self.ty(ty)),
                         GenericArgument::Const(_) => out.args.push(Ty::Opaque),
-                        GenericArgument::AssocType(binding) => out
-                            .bindings
-                            .push((name(&binding.ident), self.ty(&binding.ty))),
-                        GenericArgument::Constraint(constraint) => out.bindings.push((
-                            name(&constraint.ident),
-                            Ty::Impl(self.bounds(&constraint.bounds)),
-                        )),
+                        GenericArgument::AssocType(binding) => {
+                            out.bindings.push((name(&binding.ident), self.ty(&binding.ty)))
+                        }
+                        GenericArgument::Constraint(constraint) => {
+                            out.bindings.push((name(&constraint.ident), Ty::Impl(self.bounds(&constraint.bounds))))
+                        }
                         _ => {}
                     }
                 }
             }
             PathArguments::Parenthesized(args) => {
-                out.args
-                    .extend(args.inputs.iter().map(|arg| self.ty(&arg.ty)));
+                out.args.extend(args.inputs.iter().map(|arg| self.ty(&arg.ty)));
                 if let ReturnType::Type(_, ty) = &args.output {
                     out.output = Some(Box::new(self.ty(ty)));
                 }
@@ -106,17 +97,11 @@ impl Cx<'_> {
     }
 
     /// Lifetime bounds are left out.
-    pub(super) fn bounds<'b>(
-        &self,
-        bounds: impl IntoIterator<Item = &'b TypeParamBound>,
-    ) -> Vec<Bound> {
+    pub(super) fn bounds<'b>(&self, bounds: impl IntoIterator<Item = &'b TypeParamBound>) -> Vec<Bound> {
         bounds
             .into_iter()
             .filter_map(|bound| match bound {
-                TypeParamBound::Trait(b) => Some(Bound {
-                    maybe: b.maybe.is_some(),
-                    path: self.path(&None, &b.path),
-                }),
+                TypeParamBound::Trait(b) => Some(Bound { maybe: b.maybe.is_some(), path: self.path(&None, &b.path) }),
                 _ => None,
             })
             .collect()
@@ -127,21 +112,15 @@ impl Cx<'_> {
             .params
             .iter()
             .map(|param| match param {
-                syn::GenericParam::Lifetime(p) => GenericParam {
-                    name: name(&p.lifetime.ident),
-                    kind: GenericKind::Lifetime,
-                    bounds: Vec::new(),
-                },
-                syn::GenericParam::Type(p) => GenericParam {
-                    name: name(&p.ident),
-                    kind: GenericKind::Type,
-                    bounds: self.bounds(&p.bounds),
-                },
-                syn::GenericParam::Const(p) => GenericParam {
-                    name: name(&p.ident),
-                    kind: GenericKind::Const,
-                    bounds: Vec::new(),
-                },
+                syn::GenericParam::Lifetime(p) => {
+                    GenericParam { name: name(&p.lifetime.ident), kind: GenericKind::Lifetime, bounds: Vec::new() }
+                }
+                syn::GenericParam::Type(p) => {
+                    GenericParam { name: name(&p.ident), kind: GenericKind::Type, bounds: self.bounds(&p.bounds) }
+                }
+                syn::GenericParam::Const(p) => {
+                    GenericParam { name: name(&p.ident), kind: GenericKind::Const, bounds: Vec::new() }
+                }
             })
             .collect();
         let predicates = generics
@@ -158,7 +137,6 @@ impl Cx<'_> {
 
     /// An expression as it stands in the source.
     pub(super) fn expr_text(&self, expr: &syn::Expr) -> String {
-        self.slice(self.span(source::expr_lo(expr), source::expr_hi(expr)))
-            .to_owned()
+        self.slice(self.span(source::expr_lo(expr), source::expr_hi(expr))).to_owned()
     }
 }

@@ -222,7 +222,16 @@ impl<'p, 'a> Builder<'p, 'a> {
         }
         let id = BodyId(self.program.bodies.len() as u32);
         let types = std::iter::repeat_with(OnceLock::new).take(ir.values.len()).collect();
-        self.program.bodies.push(BodyRef { ir, file: around.file, idx, owner, scope, parent, types });
+        self.program.bodies.push(BodyRef {
+            ir,
+            file: around.file,
+            idx,
+            owner,
+            scope,
+            parent,
+            types,
+            used: OnceLock::new(),
+        });
         self.program.body_ids.insert((around.file, idx), id);
         if !ir.items.is_empty() {
             let inside = Around { module: scope, parent: None, ..around.clone() };

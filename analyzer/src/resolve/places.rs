@@ -137,6 +137,7 @@ impl PlaceRef {
                 found = Some((t.clone(), ty));
                 break;
             }
+            self.step_through_deref(program, t);
             self.shared += u32::from(t.is_shared_pointer());
         }
         self.steps.push(Step::Field(name.to_owned()));
@@ -158,6 +159,32 @@ impl PlaceRef {
                 self.ty = Type::Unknown;
             }
         }
+    }
+
+    /// A type with a `Deref` of its own leads to one of its fields.
+    fn step_through_deref(&mut self, program: &Program<'_>, ty: &Type) {
+        let Type::Adt(adt, _) = ty else { return };
+        let deref = program.methods_of(*adt, "deref").first();
+        if let Some(accessor) = deref.and_then(|d| program.accessor(*d)) {
+            self.steps.extend(accessor.place.steps.iter().cloned());
+            self.shared += accessor.place.shared.saturating_sub(1);
+            if accessor.place.field.is_some() {
+                self.field = accessor.place.field.clone();
+                self.indexed = accessor.place.indexed;
+            }
+        }
+    }
+
+    /// The atomic that the place is or dereferences to.
+    pub fn into_atomic(mut self, program: &Program<'_>) -> PlaceRef {
+        for t in program.autoderef(&self.ty) {
+            if matches!(t, Type::Atomic(..)) {
+                self.ty = t;
+                break;
+            }
+            self.step_through_deref(program, &t);
+        }
+        self
     }
 
     fn push_index(&mut self, program: &Program<'_>, index: Option<(BodyId, ValueId)>) {

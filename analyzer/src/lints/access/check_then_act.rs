@@ -4,7 +4,7 @@ use super::split_read_modify_write;
 use crate::facts::control::Decision;
 use crate::facts::{Facts, Seen};
 use crate::finding::{Finding, Interleaving, Label};
-use crate::ir::{AtomicOpKind, BinOp, EventKind, ValueId, ValueKind};
+use crate::ir::{AtomicOpKind, BinOp, EventId, EventKind, ValueId, ValueKind};
 use crate::lint::{Cx, declare_lint};
 use crate::resolve::{BodyId, Type};
 
@@ -89,13 +89,20 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
         let seen = facts.seen(body);
         let torn = split_read_modify_write::pairs(facts, body);
         let decisions = facts.decisions(body);
+        let mut reported: Vec<(EventId, EventId)> = Vec::new();
         for act in seen.iter().filter(|s| facts.op(s.op).kind.writes()) {
             if torn.iter().any(|p| p.store.op == act.op && p.store.event == act.event) {
                 continue;
             }
-            let checked = decisions.iter().find_map(|d| Some((d, deciding_load(facts, body, d, act)?)));
-            if let Some((decision, load)) = checked {
-                out.push(report(cx, body, decision, load, act));
+            let load = decisions.iter().find_map(|d| deciding_load(facts, body, d, act));
+            // What follows in the same branch (giving the claim back) is part of the act.
+            let told = |load: &Seen| {
+                let flow = facts.flow(body);
+                reported.iter().any(|(l, a)| *l == load.event && flow.dominates(*a, act.event))
+            };
+            if let Some(load) = load.filter(|l| !told(l)) {
+                reported.push((load.event, act.event));
+                out.push(report(cx, body, load, act));
             }
         }
     }
@@ -167,13 +174,13 @@ fn is_idempotent(facts: &Facts<'_>, body: BodyId, decision: &Decision, act: &See
     }
     let Some(location) = op.location else { return false };
     let two_valued = op.value_type == Type::Prim("bool");
-    let one_word_init = stored_is_pure(facts, act);
-    if !(two_valued && act.stored.is_constant() || one_word_init && writes_once(facts, location, act)) {
+    let one_word_init = stored_is_pure(facts, act) && writes_once(facts, location, act);
+    if !(two_valued && act.stored.is_constant() || one_word_init) {
         return false;
     }
     match facts.controlling_edge(body, decision, act.event) {
         Some(edge) => facts.events_behind(body, edge).all(|e| {
-            e == act.event || !facts.has_effect(body, e) || !facts.flow(body).reaches(e, act.event) && one_word_init
+            e == act.event || !facts.has_effect(body, e) || facts.flow(body).reaches(e, act.event) && one_word_init
         }),
         None => false,
     }
@@ -227,7 +234,7 @@ fn mentions_id(facts: &Facts<'_>, body: BodyId, value: ValueId, depth: u32) -> b
     }
 }
 
-fn report(cx: &Cx<'_>, body: BodyId, decision: &Decision, load: &Seen, act: &Seen) -> Finding {
+fn report(cx: &Cx<'_>, body: BodyId, load: &Seen, act: &Seen) -> Finding {
     let facts = cx.facts;
     let op = facts.op(act.op);
     let location = op.location.map_or_else(|| "the atomic".to_owned(), |l| cx.location_name(l));
@@ -241,7 +248,6 @@ fn report(cx: &Cx<'_>, body: BodyId, decision: &Decision, load: &Seen, act: &See
             finding.secondary.push(Label::new(cx.op_site(seen.op), format!("{what}, in a helper")));
         }
     }
-    let _ = decision;
     if let Some(l) = op.location {
         finding.notes.push(cx.role_note(l));
         finding.key.location = facts.location(l).name.clone();

@@ -42,15 +42,8 @@ fn signature(method: &str) -> Option<Signature> {
         unmistakable: true,
         fixed_only: false,
     };
-    let common = |signature| Signature {
-        unmistakable: false,
-        ..signature
-    };
-    let short = |kind| Signature {
-        unmistakable: false,
-        fixed_only: true,
-        ..of(kind, 1, 1)
-    };
+    let common = |signature| Signature { unmistakable: false, ..signature };
+    let short = |kind| Signature { unmistakable: false, fixed_only: true, ..of(kind, 1, 1) };
     Some(match method {
         "load" => common(of(Load, 0, 1)),
         "store" => common(of(Store, 1, 1)),
@@ -77,11 +70,9 @@ fn signature(method: &str) -> Option<Signature> {
         "compare_exchange_weak" => of(Cas { weak: true }, 2, 2),
         "compare_and_swap" | "compare_and_set" => of(Cas { weak: false }, 2, 1),
         "compare_and_set_weak" => of(Cas { weak: true }, 2, 1),
-        "fetch_update" | "try_update" | "update" => Signature {
-            closure: true,
-            unmistakable: method == "fetch_update",
-            ..of(Update, 0, 2)
-        },
+        "fetch_update" | "try_update" | "update" => {
+            Signature { closure: true, unmistakable: method == "fetch_update", ..of(Update, 0, 2) }
+        }
         _ => return None,
     })
 }
@@ -181,19 +172,14 @@ impl Cx<'_> {
             },
             Expr::MethodCall(e) => names_ordering(&e.method.to_string()),
             Expr::Call(e) => match strip(&e.func) {
-                Expr::Path(path) => path
-                    .path
-                    .segments
-                    .last()
-                    .is_some_and(|segment| names_ordering(&segment.ident.to_string())),
+                Expr::Path(path) => {
+                    path.path.segments.last().is_some_and(|segment| names_ordering(&segment.ident.to_string()))
+                }
                 _ => false,
             },
-            Expr::Macro(e) => e
-                .mac
-                .path
-                .segments
-                .last()
-                .is_some_and(|segment| names_ordering(&segment.ident.to_string())),
+            Expr::Macro(e) => {
+                e.mac.path.segments.last().is_some_and(|segment| names_ordering(&segment.ident.to_string()))
+            }
             Expr::If(e) => self.tail_is_ordering(&e.then_branch),
             Expr::Block(e) => self.tail_is_ordering(&e.block),
             Expr::Unsafe(e) => self.tail_is_ordering(&e.block),
@@ -222,13 +208,8 @@ fn strip(mut expr: &Expr) -> &Expr {
 
 /// `Acquire`, `Ordering::Acquire`, `atomic::Ordering::Acquire`.
 fn fixed(expr: &Expr) -> Option<Ordering> {
-    const ALL: [Ordering; 5] = [
-        Ordering::Relaxed,
-        Ordering::Release,
-        Ordering::Acquire,
-        Ordering::AcqRel,
-        Ordering::SeqCst,
-    ];
+    const ALL: [Ordering; 5] =
+        [Ordering::Relaxed, Ordering::Release, Ordering::Acquire, Ordering::AcqRel, Ordering::SeqCst];
     let Expr::Path(path) = strip(expr) else {
         return None;
     };
@@ -243,9 +224,7 @@ fn tuple(expr: &Expr) -> Option<(&Expr, &Expr)> {
     };
     let mut elems = tuple.elems.iter();
     match (elems.next(), elems.next(), elems.next()) {
-        (Some(success), Some(failure), None)
-            if fixed(success).is_some() && fixed(failure).is_some() =>
-        {
+        (Some(success), Some(failure), None) if fixed(success).is_some() && fixed(failure).is_some() => {
             Some((success, failure))
         }
         _ => None,

@@ -40,20 +40,12 @@ const MUTATORS: &[&str] = &[
 ];
 
 impl Cx<'_> {
-    pub(in crate::lower) fn method_call(
-        &mut self,
-        e: &syn::ExprMethodCall,
-        expr: &Expr,
-    ) -> ValueId {
+    pub(in crate::lower) fn method_call(&mut self, e: &syn::ExprMethodCall, expr: &Expr) -> ValueId {
         let receiver = self.place(&e.receiver);
         let method = name(&e.method);
         let method_span = self.token_span(e.method.span());
         let args: Vec<&Expr> = e.args.iter().collect();
-        let shape = atomics::Candidate {
-            method: &method,
-            args: &args,
-            is_atomic_type: false,
-        };
+        let shape = atomics::Candidate { method: &method, args: &args, is_atomic_type: false };
         if let Some(found) = self.classify(&shape) {
             let op = self.atomic_op(found, &args, receiver, method, method_span);
             let span = self.expr_span(expr);
@@ -61,11 +53,7 @@ impl Cx<'_> {
         }
         let args = self.exprs(&e.args);
         let variable = match &receiver {
-            Place {
-                base: Base::Local(local, before),
-                proj,
-                ..
-            } if proj.is_empty() => Some((*local, *before)),
+            Place { base: Base::Local(local, before), proj, .. } if proj.is_empty() => Some((*local, *before)),
             _ => None,
         };
         let changes = MUTATORS.contains(&method.as_str()) || method.ends_with("_mut");
@@ -107,23 +95,12 @@ impl Cx<'_> {
         let args = self.exprs(&e.args);
         let path = self.path(&callee.qself, &callee.path);
         if !args.is_empty() && path.last().starts_with(|c: char| c.is_uppercase()) {
-            let fields = args
-                .into_iter()
-                .enumerate()
-                .map(|(index, value)| (index.to_string(), value))
-                .collect();
-            let kind = ValueKind::Struct {
-                path,
-                fields,
-                rest: None,
-            };
+            let fields = args.into_iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect();
+            let kind = ValueKind::Struct { path, fields, rest: None };
             return self.body.value(kind, span);
         }
         let diverges = diverges(&path);
-        let call = Call {
-            callee: Callee::Path(path),
-            args,
-        };
+        let call = Call { callee: Callee::Path(path), args };
         let value = self.body.event_value(EventKind::Call(call), span);
         if diverges {
             self.body.diverge(Terminator::Unreachable);
@@ -132,12 +109,7 @@ impl Cx<'_> {
     }
 
     /// `fence(Acquire)` and `AtomicUsize::load(&x, Relaxed)`.
-    fn named_operation(
-        &mut self,
-        callee: &syn::ExprPath,
-        e: &syn::ExprCall,
-        span: Span,
-    ) -> Option<ValueId> {
+    fn named_operation(&mut self, callee: &syn::ExprPath, e: &syn::ExprCall, span: Span) -> Option<ValueId> {
         let mut segments = callee.path.segments.iter().rev();
         let last = segments.next()?;
         if (last.ident == "fence" || last.ident == "compiler_fence") && e.args.len() == 1 {
@@ -145,10 +117,7 @@ impl Cx<'_> {
             if !self.is_ordering_shaped(arg) {
                 return None;
             }
-            let kind = EventKind::Fence {
-                ordering: self.ordering_arg(arg),
-                compiler: last.ident == "compiler_fence",
-            };
+            let kind = EventKind::Fence { ordering: self.ordering_arg(arg), compiler: last.ident == "compiler_fence" };
             return Some(self.body.event_value(kind, span));
         }
         let ty = segments.next()?;
@@ -157,11 +126,7 @@ impl Cx<'_> {
         }
         let method = name(&last.ident);
         let args: Vec<&Expr> = e.args.iter().skip(1).collect();
-        let found = self.classify(&atomics::Candidate {
-            method: &method,
-            args: &args,
-            is_atomic_type: true,
-        })?;
+        let found = self.classify(&atomics::Candidate { method: &method, args: &args, is_atomic_type: true })?;
         let receiver = match e.args.first()? {
             Expr::Reference(reference) => self.place(&reference.expr),
             receiver => self.place(receiver),

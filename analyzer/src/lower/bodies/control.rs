@@ -32,11 +32,7 @@ impl Cx<'_> {
             }
             expr => {
                 let cond = self.expr(expr);
-                self.body.terminate(Terminator::Branch {
-                    cond,
-                    then,
-                    otherwise,
-                });
+                self.body.terminate(Terminator::Branch { cond, then, otherwise });
             }
         }
     }
@@ -200,11 +196,7 @@ impl Cx<'_> {
         let (header, exit) = self.enter_loop(LoopKind::For, &e.label, Some(iterated), span);
         let body = self.body.new_block();
         let cond = self.body.unknown(span);
-        self.body.terminate(Terminator::Branch {
-            cond,
-            then: body,
-            otherwise: exit,
-        });
+        self.body.terminate(Terminator::Branch { cond, then: body, otherwise: exit });
         self.body.start(body);
         let mark = self.body.scope.len();
         let (lo, hi) = source::pat_span(&e.pat);
@@ -234,11 +226,7 @@ impl Cx<'_> {
         self.body.unit()
     }
 
-    pub(in crate::lower) fn continue_expr(
-        &mut self,
-        e: &syn::ExprContinue,
-        expr: &Expr,
-    ) -> ValueId {
+    pub(in crate::lower) fn continue_expr(&mut self, e: &syn::ExprContinue, expr: &Expr) -> ValueId {
         let span = self.expr_span(expr);
         let target = self
             .find_target(&e.label)
@@ -268,11 +256,7 @@ impl Cx<'_> {
         let error = self.body.new_block();
         self.body.terminate(Terminator::Try { on, ok, error });
         self.body.start(error);
-        let target = self
-            .body
-            .targets
-            .iter()
-            .rposition(|target| target.kind == TargetKind::Try);
+        let target = self.body.targets.iter().rposition(|target| target.kind == TargetKind::Try);
         match target {
             Some(index) => self.leave_target(index, on, span),
             None => self.body.terminate(Terminator::Return(Some(on))),

@@ -111,10 +111,7 @@ impl Cx<'_> {
         self.body.value(kind, span)
     }
 
-    pub(in crate::lower) fn exprs<'e>(
-        &mut self,
-        exprs: impl IntoIterator<Item = &'e Expr>,
-    ) -> Vec<ValueId> {
+    pub(in crate::lower) fn exprs<'e>(&mut self, exprs: impl IntoIterator<Item = &'e Expr>) -> Vec<ValueId> {
         exprs.into_iter().map(|e| self.expr(e)).collect()
     }
 
@@ -196,11 +193,7 @@ impl Cx<'_> {
             BinOp::And => (right_block, join),
             _ => (join, right_block),
         };
-        self.body.terminate(Terminator::Branch {
-            cond: left,
-            then,
-            otherwise,
-        });
+        self.body.terminate(Terminator::Branch { cond: left, then, otherwise });
         self.body.start(right_block);
         let right = self.expr(&e.right);
         self.body.goto(join);

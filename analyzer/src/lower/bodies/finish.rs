@@ -36,6 +36,7 @@ impl Builder {
         }
         for local in &mut body.locals {
             local.declared_in = blocks.of(local.declared_in);
+            local.init = local.init.map(|v| values.of(v));
         }
         for l in &mut body.loops {
             l.header = blocks.of(l.header);

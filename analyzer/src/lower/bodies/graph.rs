@@ -11,8 +11,8 @@
 use rustc_hash::FxHashMap;
 
 use crate::ir::{
-    Base, Block, BlockId, Body, BodyIdx, BodyKind, Capture, Cfg, Event, EventId, EventKind, Local,
-    LocalId, LoopId, Place, Span, Terminator, Ty, Value, ValueId, ValueKind,
+    Base, Block, BlockId, Body, BodyIdx, BodyKind, Capture, Cfg, Event, EventId, EventKind, Local, LocalId, LoopId,
+    Place, Span, Terminator, Ty, Value, ValueId, ValueKind,
 };
 
 /// Definitions that are remembered; beyond that, reads of variables give unknown values. Only code made to
@@ -90,10 +90,7 @@ impl Builder {
     pub(in crate::lower) fn new(idx: BodyIdx, body: Body) -> Self {
         Builder {
             idx,
-            captures: matches!(
-                body.kind,
-                BodyKind::Closure { .. } | BodyKind::AsyncBlock { .. }
-            ),
+            captures: matches!(body.kind, BodyKind::Closure { .. } | BodyKind::AsyncBlock { .. }),
             body,
             children: Vec::new(),
             flow: Vec::new(),
@@ -174,19 +171,10 @@ impl Builder {
     }
 
     /// Turns the jump with which a block ends into a branch that may also go to `otherwise`.
-    pub(in crate::lower) fn jump_to_branch(
-        &mut self,
-        from: BlockId,
-        otherwise: BlockId,
-        cond: ValueId,
-    ) {
+    pub(in crate::lower) fn jump_to_branch(&mut self, from: BlockId, otherwise: BlockId, cond: ValueId) {
         let flow = &mut self.flow[from.index()];
         if let Some(Terminator::Goto(then)) = flow.term {
-            flow.term = Some(Terminator::Branch {
-                cond,
-                then,
-                otherwise,
-            });
+            flow.term = Some(Terminator::Branch { cond, then, otherwise });
             self.flow[otherwise.index()].preds.push(from);
         }
     }
@@ -238,11 +226,7 @@ impl Builder {
     }
 
     /// The value of a construct whose parts leave to the current block with these values.
-    pub(in crate::lower) fn join(
-        &mut self,
-        incoming: Vec<(BlockId, ValueId)>,
-        span: Span,
-    ) -> ValueId {
+    pub(in crate::lower) fn join(&mut self, incoming: Vec<(BlockId, ValueId)>, span: Span) -> ValueId {
         match incoming.first() {
             None => self.unit(),
             Some(&(_, first)) if incoming.iter().all(|&(_, v)| v == first) => first,
@@ -251,13 +235,7 @@ impl Builder {
     }
 
     /// Adds a variable and brings it into scope. It has no value yet.
-    pub(in crate::lower) fn declare(
-        &mut self,
-        name: String,
-        ty: Option<Ty>,
-        mutable: bool,
-        span: Span,
-    ) -> LocalId {
+    pub(in crate::lower) fn declare(&mut self, name: String, ty: Option<Ty>, mutable: bool, span: Span) -> LocalId {
         let id = LocalId(self.body.locals.len() as u32);
         self.body.locals.push(Local {
             name,
@@ -266,6 +244,7 @@ impl Builder {
             span,
             declared_in: self.cur,
             in_loop: self.loops.last().copied(),
+            init: None,
         });
         self.vars.push(match mutable {
             true => Var::Assigned,
@@ -277,6 +256,7 @@ impl Builder {
 
     /// Gives a variable its first value where it is declared.
     pub(in crate::lower) fn define(&mut self, local: LocalId, value: ValueId) {
+        self.body.locals[local.index()].init = Some(value);
         if let var @ Var::Undefined = &mut self.vars[local.index()] {
             *var = Var::Fixed(value);
         } else {
@@ -327,21 +307,13 @@ impl Builder {
     fn fill_phis(&mut self, local: LocalId, mut pending: Vec<(ValueId, BlockId)>) {
         while let Some((phi, block)) = pending.pop() {
             let preds = self.flow[block.index()].preds.clone();
-            let operands = preds
-                .into_iter()
-                .map(|pred| (pred, self.find(local, pred, &mut pending)))
-                .collect();
+            let operands = preds.into_iter().map(|pred| (pred, self.find(local, pred, &mut pending))).collect();
             self.body.values[phi.index()].kind = ValueKind::Phi(operands);
         }
     }
 
     /// The value at the end of `block`. A phi whose operands are still to be found is added to `pending`.
-    fn find(
-        &mut self,
-        local: LocalId,
-        block: BlockId,
-        pending: &mut Vec<(ValueId, BlockId)>,
-    ) -> ValueId {
+    fn find(&mut self, local: LocalId, block: BlockId, pending: &mut Vec<(ValueId, BlockId)>) -> ValueId {
         let span = self.body.locals[local.index()].span;
         let mut at = block;
         let value = loop {
@@ -373,22 +345,11 @@ impl Builder {
     /// What a name means here; what the body declares itself goes before what it captures.
     pub(in crate::lower) fn lookup(&self, name: &str) -> Option<LocalId> {
         let captured = self.body.captures.iter().map(|c| c.local);
-        self.scope
-            .iter()
-            .rev()
-            .copied()
-            .chain(captured)
-            .find(|local| self.body.locals[local.index()].name == name)
+        self.scope.iter().rev().copied().chain(captured).find(|local| self.body.locals[local.index()].name == name)
     }
 
     /// Takes a variable over from the body around.
-    pub(in crate::lower) fn capture(
-        &mut self,
-        name: &str,
-        outer: LocalId,
-        from: &Local,
-        value: ValueId,
-    ) -> LocalId {
+    pub(in crate::lower) fn capture(&mut self, name: &str, outer: LocalId, from: &Local, value: ValueId) -> LocalId {
         let local = LocalId(self.body.locals.len() as u32);
         self.body.locals.push(Local {
             name: name.to_owned(),
@@ -397,6 +358,7 @@ impl Builder {
             span: from.span,
             declared_in: BlockId(0),
             in_loop: None,
+            init: None,
         });
         let index = self.body.captures.len() as u32;
         let captured = self.value(ValueKind::Capture(index), from.span);
@@ -405,12 +367,7 @@ impl Builder {
             self.vars[local.index()] = Var::Assigned;
             self.defs.insert((BlockId(0), local), captured);
         }
-        self.body.captures.push(Capture {
-            local,
-            outer,
-            value,
-            mutated: false,
-        });
+        self.body.captures.push(Capture { local, outer, value, mutated: false });
         local
     }
 
@@ -435,21 +392,13 @@ impl Builder {
 
     /// A place that is a temporary.
     pub(in crate::lower) fn temporary(value: ValueId, span: Span) -> Place {
-        Place {
-            base: Base::Value(value),
-            proj: Vec::new(),
-            span,
-        }
+        Place { base: Base::Value(value), proj: Vec::new(), span }
     }
 
     /// The block as it goes into the body.
     pub(in crate::lower) fn take_block(&mut self, block: BlockId) -> Block {
         let flow = std::mem::take(&mut self.flow[block.index()]);
-        Block {
-            events: flow.events,
-            term: flow.term.unwrap_or(Terminator::Unreachable),
-            in_loop: flow.in_loop,
-        }
+        Block { events: flow.events, term: flow.term.unwrap_or(Terminator::Unreachable), in_loop: flow.in_loop }
     }
 
     pub(in crate::lower) fn has_events(&self, block: BlockId) -> bool {

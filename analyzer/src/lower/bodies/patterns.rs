@@ -46,11 +46,7 @@ impl Cx<'_> {
             },
             Pat::Struct(p) => Pattern::Struct {
                 path: self.path(&p.qself, &p.path),
-                fields: p
-                    .fields
-                    .iter()
-                    .map(|f| (member_name(&f.member), self.pattern(&f.pat)))
-                    .collect(),
+                fields: p.fields.iter().map(|f| (member_name(&f.member), self.pattern(&f.pat))).collect(),
             },
             Pat::Rest(_) | Pat::Wild(_) => Pattern::Any,
             _ => Pattern::Opaque,
@@ -108,24 +104,14 @@ impl Cx<'_> {
             Pat::Struct(p) => {
                 let variant = struct_variant(&p.path);
                 for field in &p.fields {
-                    self.bind_part(
-                        &field.pat,
-                        value,
-                        variant.clone(),
-                        member_name(&field.member),
-                    );
+                    self.bind_part(&field.pat, value, variant.clone(), member_name(&field.member));
                 }
             }
             _ => {}
         }
     }
 
-    fn bind_elements<'p>(
-        &mut self,
-        elems: impl IntoIterator<Item = &'p Pat>,
-        value: ValueId,
-        variant: Option<String>,
-    ) {
+    fn bind_elements<'p>(&mut self, elems: impl IntoIterator<Item = &'p Pat>, value: ValueId, variant: Option<String>) {
         let mut behind_rest = false;
         for (index, elem) in elems.into_iter().enumerate() {
             let is_rest = match elem {
@@ -165,14 +151,12 @@ impl Cx<'_> {
         field: String,
         span: Span,
     ) -> ValueId {
-        if let (ValueKind::Tuple(elems), None, Ok(index)) =
-            (self.body.kind(of), &variant, field.parse::<usize>())
+        if let (ValueKind::Tuple(elems), None, Ok(index)) = (self.body.kind(of), &variant, field.parse::<usize>())
             && let Some(&elem) = elems.get(index)
         {
             return elem;
         }
-        self.body
-            .value(ValueKind::Part { of, variant, field }, span)
+        self.body.value(ValueKind::Part { of, variant, field }, span)
     }
 
     /// Brings the variables of a pattern into scope without values: `let x;`.
@@ -180,8 +164,7 @@ impl Cx<'_> {
         match pat {
             Pat::Ident(p) => {
                 let span = self.token_span(p.ident.span());
-                self.body
-                    .declare(name(&p.ident), None, p.mutability.is_some(), span);
+                self.body.declare(name(&p.ident), None, p.mutability.is_some(), span);
             }
             Pat::Type(p) => {
                 if let Pat::Ident(ident) = &*p.pat {
@@ -214,10 +197,7 @@ fn is_constant(p: &syn::PatIdent) -> bool {
 
 /// Whether a pattern may bind something.
 fn binds(pat: &Pat) -> bool {
-    !matches!(
-        pat,
-        Pat::Wild(_) | Pat::Rest(_) | Pat::Lit(_) | Pat::Path(_) | Pat::Range(_)
-    )
+    !matches!(pat, Pat::Wild(_) | Pat::Rest(_) | Pat::Lit(_) | Pat::Path(_) | Pat::Range(_))
 }
 
 /// The variant that a struct pattern names: `Enum::Variant { … }`, but not `S { … }` or `module::S { … }`.
@@ -225,9 +205,7 @@ fn struct_variant(path: &syn::Path) -> Option<String> {
     let mut segments = path.segments.iter().rev();
     let last = segments.next()?;
     let before = name(&segments.next()?.ident);
-    before
-        .starts_with(|c: char| c.is_uppercase())
-        .then(|| name(&last.ident))
+    before.starts_with(|c: char| c.is_uppercase()).then(|| name(&last.ident))
 }
 
 pub(in crate::lower) fn member_name(member: &syn::Member) -> String {

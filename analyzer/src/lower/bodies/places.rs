@@ -54,10 +54,7 @@ impl Cx<'_> {
         Place {
             base,
             proj: Vec::new(),
-            span: self.span(
-                source::path_lo(&e.qself, &e.path),
-                source::path_hi(&e.qself, &e.path),
-            ),
+            span: self.span(source::path_lo(&e.qself, &e.path), source::path_hi(&e.qself, &e.path)),
         }
     }
 
@@ -91,31 +88,16 @@ impl Cx<'_> {
     }
 
     /// `&place`, `&mut place`.
-    pub(in crate::lower) fn reference(
-        &mut self,
-        operand: &Expr,
-        mutable: bool,
-        span: Span,
-    ) -> ValueId {
+    pub(in crate::lower) fn reference(&mut self, operand: &Expr, mutable: bool, span: Span) -> ValueId {
         let place = self.place(operand);
         self.borrow(place, mutable, false, span)
     }
 
     /// Takes a reference or raw pointer. A temporary is not borrowed from anywhere.
-    pub(in crate::lower) fn borrow(
-        &mut self,
-        place: Place,
-        mutable: bool,
-        raw: bool,
-        span: Span,
-    ) -> ValueId {
+    pub(in crate::lower) fn borrow(&mut self, place: Place, mutable: bool, raw: bool, span: Span) -> ValueId {
         let is_temporary = matches!(place.base, Base::Value(_)) && place.proj.is_empty();
         if !is_temporary {
-            let kind = EventKind::Borrow {
-                place: place.clone(),
-                mutable,
-                raw,
-            };
+            let kind = EventKind::Borrow { place: place.clone(), mutable, raw };
             let event = self.body.event(kind, span);
             if mutable && let Base::Local(local, before) = place.base {
                 if place.proj.is_empty() {

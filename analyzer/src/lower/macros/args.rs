@@ -39,10 +39,7 @@ pub(super) fn parse(mac: &Macro) -> Option<Args> {
     Parser::parse2(parser, mac.tokens.clone()).ok()
 }
 
-fn attempt(
-    input: ParseStream<'_>,
-    parser: impl FnOnce(ParseStream<'_>) -> syn::Result<Args>,
-) -> Option<Args> {
+fn attempt(input: ParseStream<'_>, parser: impl FnOnce(ParseStream<'_>) -> syn::Result<Args>) -> Option<Args> {
     let fork = input.fork();
     let args = parser(&fork).ok()?;
     if !fork.is_empty() {
@@ -127,10 +124,7 @@ impl Cx<'_> {
     fn macro_arg(&mut self, expr: &Expr, values: &mut Vec<ValueId>) {
         match expr {
             Expr::Assign(e) if is_name(&e.left) => values.push(self.expr(&e.right)),
-            Expr::Lit(syn::ExprLit {
-                lit: lit @ syn::Lit::Str(text),
-                ..
-            }) => {
+            Expr::Lit(syn::ExprLit { lit: lit @ syn::Lit::Str(text), .. }) => {
                 values.push(self.literal(lit));
                 let span = self.token_span(text.span());
                 for name in mentioned(self.slice(span)) {
@@ -186,10 +180,7 @@ impl Cx<'_> {
         let is_punct = |token: Option<&TokenTree>, chars: &str| matches!(token, Some(TokenTree::Punct(p)) if chars.contains(p.as_char()));
         let mut rest = tokens.as_slice();
         let is_path = is_punct(rest.get(1), ":") && is_punct(rest.get(2), ":");
-        if matches!(rest.first(), Some(TokenTree::Ident(_)))
-            && is_punct(rest.get(1), "=:")
-            && !is_path
-        {
+        if matches!(rest.first(), Some(TokenTree::Ident(_))) && is_punct(rest.get(1), "=:") && !is_path {
             rest = &rest[2..];
         }
         while is_punct(rest.first(), "%?") {
@@ -232,9 +223,7 @@ fn mentioned(literal: &str) -> Vec<&str> {
         let Some(close) = rest.find('}') else {
             break;
         };
-        let (argument, options) = rest[..close]
-            .split_once(':')
-            .unwrap_or((&rest[..close], ""));
+        let (argument, options) = rest[..close].split_once(':').unwrap_or((&rest[..close], ""));
         if is_identifier(argument.trim()) {
             names.push(argument.trim());
         }
@@ -242,9 +231,7 @@ fn mentioned(literal: &str) -> Vec<&str> {
             if let Some(option) = option.strip_suffix('$') {
                 let start = option
                     .rfind(|c: char| !c.is_alphanumeric() && c != '_')
-                    .map_or(0, |at| {
-                        at + option[at..].chars().next().map_or(1, char::len_utf8)
-                    });
+                    .map_or(0, |at| at + option[at..].chars().next().map_or(1, char::len_utf8));
                 if is_identifier(&option[start..]) {
                     names.push(&option[start..]);
                 }
@@ -257,6 +244,5 @@ fn mentioned(literal: &str) -> Vec<&str> {
 
 fn is_identifier(text: &str) -> bool {
     let mut chars = text.chars();
-    chars.next().is_some_and(|c| c.is_alphabetic() || c == '_')
-        && chars.all(|c| c.is_alphanumeric() || c == '_')
+    chars.next().is_some_and(|c| c.is_alphabetic() || c == '_') && chars.all(|c| c.is_alphanumeric() || c == '_')
 }

@@ -81,15 +81,13 @@ impl Cx<'_> {
                 let span = self.mac_span(mac);
                 Some(self.body.unknown(span))
             }
-            "stringify" | "concat" | "file" | "module_path" | "env" | "option_env"
-            | "include_str" | "include_bytes" | "offset_of" => {
+            "stringify" | "concat" | "file" | "module_path" | "env" | "option_env" | "include_str"
+            | "include_bytes" | "offset_of" => {
                 let span = self.mac_span(mac);
                 let text = self.slice(span).to_owned();
                 Some(self.body.value(ValueKind::Lit(text), span))
             }
-            "asm" | "global_asm" | "naked_asm" | "llvm_asm" => {
-                Some(self.macro_event(mac, Vec::new(), true, false))
-            }
+            "asm" | "global_asm" | "naked_asm" | "llvm_asm" => Some(self.macro_event(mac, Vec::new(), true, false)),
             _ => None,
         }
     }
@@ -116,11 +114,7 @@ impl Cx<'_> {
     }
 
     /// Branches on the condition of an assertion. Gives the two ways, and the arguments of the message.
-    fn check(
-        &mut self,
-        mac: &Macro,
-        mac_name: &str,
-    ) -> Option<(crate::ir::BlockId, crate::ir::BlockId, Vec<Expr>)> {
+    fn check(&mut self, mac: &Macro, mac_name: &str) -> Option<(crate::ir::BlockId, crate::ir::BlockId, Vec<Expr>)> {
         let Some(Args::Exprs(mut exprs)) = args::parse(mac) else {
             return None;
         };
@@ -142,11 +136,7 @@ impl Cx<'_> {
                 };
                 let span = self.mac_span(mac);
                 let cond = self.body.value(ValueKind::Binary(op, left, right), span);
-                self.body.terminate(Terminator::Branch {
-                    cond,
-                    then: ok,
-                    otherwise: failed,
-                });
+                self.body.terminate(Terminator::Branch { cond, then: ok, otherwise: failed });
             }
             _ => return None,
         }
@@ -166,11 +156,7 @@ impl Cx<'_> {
         self.bind(&parsed.pat, value, None);
         let guarded = self.body.new_block();
         let join = self.body.new_block();
-        self.body.terminate(Terminator::Branch {
-            cond,
-            then: guarded,
-            otherwise: join,
-        });
+        self.body.terminate(Terminator::Branch { cond, then: guarded, otherwise: join });
         self.body.start(guarded);
         let guard = self.expr(guard);
         self.body.goto(join);
@@ -185,22 +171,12 @@ impl Cx<'_> {
         let operand = mac.parse_body::<Expr>().ok()?;
         let value = self.expr(&operand);
         let span = self.mac_span(mac);
-        let path = self.path(
-            &None,
-            &syn::Path::from(syn::Ident::new("Ready", mac_token(mac))),
-        );
-        let pattern = Pattern::Struct {
-            path,
-            fields: vec![("0".to_owned(), Pattern::Any)],
-        };
+        let path = self.path(&None, &syn::Path::from(syn::Ident::new("Ready", mac_token(mac))));
+        let pattern = Pattern::Struct { path, fields: vec![("0".to_owned(), Pattern::Any)] };
         let cond = self.body.value(ValueKind::Matches { value, pattern }, span);
         let then = self.body.new_block();
         let otherwise = self.body.new_block();
-        self.body.terminate(Terminator::Branch {
-            cond,
-            then,
-            otherwise,
-        });
+        self.body.terminate(Terminator::Branch { cond, then, otherwise });
         self.body.start(otherwise);
         self.body.terminate(Terminator::Return(Some(value)));
         self.body.start(then);
@@ -321,12 +297,7 @@ impl Parse for Select {
             input.parse::<Token![;]>()?;
         }
         while !input.is_empty() {
-            let mut arm = SelectArm {
-                pat: None,
-                future: None,
-                condition: None,
-                body: Expr::PLACEHOLDER,
-            };
+            let mut arm = SelectArm { pat: None, future: None, condition: None, body: Expr::PLACEHOLDER };
             let is_channel = input.peek(syn::Ident) && input.peek2(syn::token::Paren);
             let is_default = input.peek(syn::Ident) && input.peek2(Token![=>]);
             if input.peek(Token![else]) {
@@ -362,7 +333,5 @@ impl Parse for Select {
 /// Whether an arm that starts like a call is a tuple-struct pattern: `Some(x) = …`.
 fn has_equals(input: ParseStream<'_>) -> bool {
     let fork = input.fork();
-    Pat::parse_multi_with_leading_vert(&fork).is_ok()
-        && fork.peek(Token![=])
-        && !fork.peek(Token![=>])
+    Pat::parse_multi_with_leading_vert(&fork).is_ok() && fork.peek(Token![=]) && !fork.peek(Token![=>])
 }
