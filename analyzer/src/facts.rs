@@ -13,6 +13,8 @@ pub mod layout;
 pub mod plain;
 pub mod retry;
 pub mod role;
+pub mod shards;
+pub mod sharing;
 pub mod value_flow;
 
 use std::sync::OnceLock;
