@@ -18,7 +18,7 @@ pub struct Coverage {
     pub resolved_ops: usize,
     /// The locations that they touch.
     pub locations: usize,
-    /// What was passed over, in source order.
+    /// What was passed over, by reason, then in source order.
     pub skipped: Vec<Skip>,
     /// Targets that were not looked at, as sentences.
     pub left_out: Vec<String>,
@@ -41,14 +41,22 @@ pub enum Why {
 }
 
 impl Why {
-    pub fn describe(self) -> &'static str {
+    /// What comes behind the number of such pieces.
+    pub fn describe(self, number: usize) -> &'static str {
+        let one = number == 1;
         match self {
-            Why::File => "file could not be read or parsed",
-            Why::Code(SkipReason::MacroBody) => "macro arguments that are no items, statements or expressions",
-            Why::Code(SkipReason::MacroExpansion) => "macro that simple substitution cannot expand",
-            Why::Code(SkipReason::Verbatim) => "syntax that the parser does not know",
-            Why::Code(SkipReason::TooDeep) => "code that is nested too deep",
-            Why::Receiver => "atomic operation on an unknown location",
+            Why::File if one => "file that cannot be read or parsed:",
+            Why::File => "files that cannot be read or parsed:",
+            Why::Code(SkipReason::MacroBody) if one => "macro call whose arguments are no Rust code:",
+            Why::Code(SkipReason::MacroBody) => "macro calls whose arguments are no Rust code:",
+            Why::Code(SkipReason::MacroExpansion) if one => "macro call that substitution does not expand:",
+            Why::Code(SkipReason::MacroExpansion) => "macro calls that substitution does not expand:",
+            Why::Code(SkipReason::Verbatim) if one => "piece of syntax that the parser does not know:",
+            Why::Code(SkipReason::Verbatim) => "pieces of syntax that the parser does not know:",
+            Why::Code(SkipReason::TooDeep) if one => "piece of code that is nested too deep:",
+            Why::Code(SkipReason::TooDeep) => "pieces of code that are nested too deep:",
+            Why::Receiver if one => "atomic operation on an unknown location:",
+            Why::Receiver => "atomic operations on unknown locations:",
         }
     }
 }

@@ -4,7 +4,7 @@
 //! result depends on the plan and the files alone: everything is collected in a fixed order and sorted.
 
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::coverage::{Coverage, Skip, Why};
 use crate::facts::Facts;
@@ -13,7 +13,7 @@ use crate::ir::{self, Span};
 use crate::lint::{Cx, Lint, Options};
 use crate::lower::{self, ParseError};
 use crate::report::{Diagnostic, PackageOf};
-use crate::resolve::{CrateInput, Program};
+use crate::resolve::{BodyId, CrateInput, Program};
 use crate::source::{self, CrateSources, FileId, ModuleKind, Problem, Severity, SourceFile, Sources};
 use crate::suppress::ModuleLink;
 use crate::workspace::{Plan, TargetKind};
@@ -114,20 +114,29 @@ impl<'a> Run<'a> {
     }
 
     fn finish(mut self) -> Analysis {
-        let relevant = self.sources.iter().filter(|(_, f)| f.relevant).map(|(id, _)| id).collect();
-        self.lower(relevant);
+        // Each round parses at least one more file; so many links in a chain are not met.
+        const ROUNDS: usize = 8;
+        let mut wanted: Vec<FileId> = self.sources.iter().filter(|(_, f)| f.relevant).map(|(id, _)| id).collect();
         let inputs = self.inputs();
-        self.lower_wanted(&inputs);
-        let program = Program::build(&self.files, inputs);
-        let facts = Facts::build(&program, &self.sources, self.request.tests);
-        let findings = self.check_all(&facts);
-        let tests = match self.request.tests {
-            true => Vec::new(),
-            false => tests(&program),
+        let mut rounds = 0;
+        let (findings, coverage, tests) = loop {
+            self.lower(std::mem::take(&mut wanted));
+            rounds += 1;
+            let program = Program::build(&self.files, inputs.clone());
+            let facts = Facts::build(&program, &self.sources, self.request.tests);
+            wanted = self.wanted(&program);
+            if wanted.is_empty() || rounds == ROUNDS {
+                let tests = if self.request.tests { Vec::new() } else { tests(&program) };
+                break (self.check_all(&facts), self.coverage(&facts), tests);
+            }
         };
-        let coverage = self.coverage(&facts);
-        drop(facts);
         self.into_analysis(findings, coverage, tests)
+    }
+
+    /// The files that name no atomic, so that they were not parsed, but that looking up names has led to.
+    fn wanted(&self, program: &Program<'_>) -> Vec<FileId> {
+        let tried = |id: &FileId| self.files[id.0 as usize].is_some() || self.errors.iter().any(|(e, _)| e == id);
+        program.take_wanted().into_iter().filter(|id| !tried(id)).collect()
     }
 
     /// Parses files, in parallel.
@@ -139,26 +148,6 @@ impl<'a> Run<'a> {
                 Ok(file) => self.files[id.0 as usize] = Some(file),
                 Err(error) => self.errors.push((id, error)),
             }
-        }
-    }
-
-    /// Parses the files that name no atomic but that looking up names leads to.
-    fn lower_wanted(&mut self, inputs: &[CrateInput]) {
-        // Each round parses at least one more file; this many are never needed.
-        const ROUNDS: usize = 8;
-        for _ in 0..ROUNDS {
-            let wanted = {
-                let program = Program::build(&self.files, inputs.to_vec());
-                let _facts = Facts::build(&program, &self.sources, self.request.tests);
-                program.take_wanted()
-            };
-            let tried = |id: &FileId| self.errors.iter().any(|(failed, _)| failed == id);
-            let wanted: Vec<FileId> =
-                wanted.into_iter().filter(|id| self.files[id.0 as usize].is_none() && !tried(id)).collect();
-            if wanted.is_empty() {
-                return;
-            }
-            self.lower(wanted);
         }
     }
 
@@ -175,8 +164,8 @@ impl<'a> Run<'a> {
                 findings
             })
             .collect();
-        let is_ours = |f: &Finding| self.owners[f.primary.site.file.0 as usize].is_some();
-        let mut findings: Vec<Finding> = found.into_iter().flatten().filter(is_ours).collect();
+        let found = found.into_iter().flatten();
+        let mut findings: Vec<Finding> = found.filter(|f| self.is_ours(f.primary.site.file)).collect();
         findings.sort_by(|a, b| {
             (a.primary.site, a.lint.name, &a.message, &a.key).cmp(&(b.primary.site, b.lint.name, &b.message, &b.key))
         });
@@ -199,50 +188,60 @@ impl<'a> Run<'a> {
         self.crates.iter().map(input).collect()
     }
 
+    fn is_ours(&self, file: FileId) -> bool {
+        self.owners[file.0 as usize].is_some()
+    }
+
     fn coverage(&self, facts: &Facts<'_>) -> Coverage {
-        let ours = |id: FileId| self.owners[id.0 as usize].is_some();
-        let mut skipped: Vec<Skip> = Vec::new();
-        for (id, file) in self.files.iter().enumerate().map(|(n, f)| (FileId(n as u32), f)).filter(|(id, _)| ours(*id))
-        {
-            let pieces = file.iter().flat_map(|f| &f.skipped);
-            skipped.extend(pieces.map(|s| Skip { site: Site { file: id, span: s.span }, why: Why::Code(s.why) }));
-        }
-        let unparsed = self.errors.iter().filter(|(id, _)| ours(*id));
-        skipped.extend(unparsed.map(|(id, e)| Skip { site: Site { file: *id, span: e.span() }, why: Why::File }));
-        let unread = self.problems.iter().filter(|p| p.kind != source::ProblemKind::AmbiguousFile);
-        skipped
-            .extend(unread.filter_map(|p| Some(Skip { site: p.site?, why: Why::File })).filter(|s| ours(s.site.file)));
-        skipped.sort_by_key(|s| (s.site, s.why));
-        let crate::facts::Coverage { functions, atomic_ops, resolved_ops, locations } = facts.coverage;
+        let program = facts.program;
+        let is_function = |id: &BodyId| {
+            let body = program.body(*id);
+            let is_test = program.def(body.owner).is_test;
+            body.parent.is_none() && self.is_ours(body.file) && (self.request.tests || !is_test)
+        };
+        let ops: Vec<_> = facts.ops.iter().filter(|op| self.is_ours(program.body(op.body).file)).collect();
+        let locations: FxHashSet<_> = ops.iter().filter_map(|op| op.location).collect();
+        let left_out = self.plan.skipped.iter().map(|s| {
+            format!("target `{}` of `{}` needs features that are off: {}", s.target, s.package, s.missing.join(", "))
+        });
         Coverage {
             crates: self.plan.crates.iter().filter(|c| c.selected).count(),
             files: self.owners.iter().flatten().count(),
             files_parsed: self.files.iter().zip(&self.owners).filter(|(f, o)| f.is_some() && o.is_some()).count(),
-            functions,
-            atomic_ops,
-            resolved_ops,
-            locations,
-            skipped,
-            left_out: self
-                .plan
-                .skipped
-                .iter()
-                .map(|s| {
-                    format!(
-                        "target `{}` of `{}` needs features that are off: {}",
-                        s.target,
-                        s.package,
-                        s.missing.join(", ")
-                    )
-                })
-                .collect(),
+            functions: program.body_ids().filter(is_function).count(),
+            atomic_ops: ops.len(),
+            resolved_ops: ops.iter().filter(|op| op.location.is_some()).count(),
+            locations: locations.len(),
+            skipped: self.skipped(facts),
+            left_out: left_out.collect(),
         }
+    }
+
+    fn skipped(&self, facts: &Facts<'_>) -> Vec<Skip> {
+        let mut skipped: Vec<Skip> = Vec::new();
+        for (n, file) in self.files.iter().enumerate() {
+            let pieces = file.iter().flat_map(|f| &f.skipped);
+            let site = |span| Site { file: FileId(n as u32), span };
+            skipped.extend(pieces.map(|s| Skip { site: site(s.span), why: Why::Code(s.why) }));
+        }
+        skipped.extend(self.errors.iter().map(|(file, e)| {
+            let site = Site { file: *file, span: e.span() };
+            Skip { site, why: Why::File }
+        }));
+        let unread = self.problems.iter().filter(|p| p.kind != source::ProblemKind::AmbiguousFile);
+        skipped.extend(unread.filter_map(|p| Some(Skip { site: p.site?, why: Why::File })));
+        let unresolved = facts.ops.iter().filter(|op| op.location.is_none());
+        skipped.extend(unresolved.map(|op| Skip { site: facts.site(op.body, op.span), why: Why::Receiver }));
+        skipped.retain(|s| self.is_ours(s.site.file));
+        skipped.sort_by_key(|s| (s.why, s.site));
+        skipped.dedup();
+        skipped
     }
 
     fn into_analysis(mut self, findings: Vec<Finding>, coverage: Coverage, tests: Vec<Site>) -> Analysis {
         let mut problems = Vec::new();
         for (file, error) in std::mem::take(&mut self.errors) {
-            if self.owners[file.0 as usize].is_some() {
+            if self.is_ours(file) {
                 let label = Label { site: Site { file, span: error.span() }, text: String::new() };
                 problems.push(Diagnostic::problem(format!("this file cannot be parsed: {error}"), label));
             }
@@ -250,7 +249,7 @@ impl<'a> Run<'a> {
         for problem in std::mem::take(&mut self.problems) {
             problems.extend(self.problem(problem));
         }
-        let is_linted = |n: &usize| self.files[*n].is_some() && self.owners[*n].is_some();
+        let is_linted = |n: &usize| self.files[*n].is_some() && self.is_ours(FileId(*n as u32));
         let linted = (0..self.files.len()).filter(is_linted).map(|n| FileId(n as u32)).collect();
         let modules = links(&self.crates);
         Analysis { findings, problems, coverage, linted, modules, tests, sources: self.sources, owners: self.owners }
@@ -262,7 +261,7 @@ impl<'a> Run<'a> {
             return None;
         }
         let site = match problem.site {
-            Some(site) => self.owners[site.file.0 as usize].map(|_| site)?,
+            Some(site) => Some(site).filter(|s| self.is_ours(s.file))?,
             None => {
                 let mut crates = self.plan.crates.iter();
                 let owner = crates.position(|c| c.selected && c.src_path == problem.path)?;

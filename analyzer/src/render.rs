@@ -96,8 +96,11 @@ pub fn coverage(report: &Report, sources: &Sources) -> String {
     for target in left_out {
         out += &format!("  {target}\n");
     }
-    for skip in skipped {
-        out += &format!("  skipped: {}: {}\n", locus(sources, skip.site), skip.why.describe());
+    for same in skipped.chunk_by(|a, b| a.why == b.why) {
+        out += &format!("  {} {}\n", same.len(), same[0].why.describe(same.len()));
+        for skip in same {
+            out += &format!("    {}\n", locus(sources, skip.site));
+        }
     }
     out
 }

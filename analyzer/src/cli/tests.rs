@@ -203,6 +203,12 @@ fn a_file_that_does_not_parse() {
       |
       = help: create the file or take the declaration out
 
+    error: this file cannot be parsed: unbalanced delimiter or malformed token
+      --> src/a.rs:2:7
+      |
+    2 | fn f( {
+      |       ^
+
     warning[atomic_lint::unfulfilled_suppression]: unknown lint `foo`; `cargo atomic-lint list` shows all
       --> src/b.rs:2:23
       |
@@ -211,7 +217,7 @@ fn a_file_that_does_not_parse() {
       |
       = more: cargo atomic-lint explain unfulfilled_suppression
 
-    1 error, 1 warning in 1 crate; 0 atomic operations, 0 resolved to 0 locations; 1 file skipped (--coverage)
+    2 errors, 1 warning in 1 crate; 0 atomic operations, 0 resolved to 0 locations; 2 files skipped (--coverage)
     --
     ");
 }

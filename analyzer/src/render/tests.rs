@@ -150,8 +150,9 @@ fn summaries() {
       0 files, 0 parsed (the others name no atomic)
       0 functions
       2 atomic operations, 2 resolved to 1 location
-      skipped: src/lib.rs:3:27: macro arguments that are no items, statements or expressions
-      skipped: src/lib.rs:3:27: macro arguments that are no items, statements or expressions
+      2 macro calls whose arguments are no Rust code:
+        src/lib.rs:3:27
+        src/lib.rs:3:27
     ");
 }
 

@@ -113,7 +113,9 @@ fn deciding_load<'f>(facts: &'f Facts<'_>, body: BodyId, decision: &Decision, ac
     let seen = facts.seen(body);
     let op = facts.op(act.op);
     let location = op.location?;
-    if !is_unconditional(facts, act) || !facts.is_controlled(body, decision, act.event) {
+    // What a helper does on some ways only is decided by the helper.
+    let certain = act.is_direct() || act.always;
+    if !certain || !is_unconditional(facts, act) || !facts.is_controlled(body, decision, act.event) {
         return None;
     }
     let load = decision.flows.ops.iter().chain(&decision.flows.compared).map(|&i| &seen[i]).find(|l| {
@@ -199,7 +201,13 @@ fn writes_once(facts: &Facts<'_>, location: crate::facts::LocId, act: &Seen) -> 
         op.kind == AtomicOpKind::Store && (w == act.op || op.body == facts.op(act.op).body)
     }) && facts.op(act.op).value_type != Type::Prim("bool")
         && act.stored.ops.is_empty()
-        && !act.stored.is_constant()
+        && (!act.stored.is_constant() || is_choice(facts, act))
+}
+
+/// One of several constants, as a computation has it.
+fn is_choice(facts: &Facts<'_>, act: &Seen) -> bool {
+    let op = facts.op(act.op);
+    op.new_value().is_some_and(|v| matches!(facts.value(op.body, v), ValueKind::Phi(_)))
 }
 
 /// The load is compared with something of the caller's own (its thread's id): only the owner gets past.
