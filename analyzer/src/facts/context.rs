@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use super::Facts;
 use super::access::{Key, LocId, Op, OpId, Seen, is_shared_reference};
 use super::guards::Lock;
-use crate::ir::{EventId, EventKind, ItemKind, Receiver, ValueId, ValueKind, Vis};
+use crate::ir::{BodyKind, Cfg, EventId, EventKind, ItemKind, Receiver, ValueId, ValueKind, Vis};
 use crate::resolve::places::{PlaceRef, Root};
 use crate::resolve::{BodyId, DefId, Known, Type};
 
@@ -432,5 +432,41 @@ impl Facts<'_> {
         let Key::Field(adt, field) = &location.key else { return false };
         let ItemKind::Struct(s) = &self.program.def(*adt).item.kind else { return false };
         s.fields.iter().filter(|f| f.name == *field).flat_map(|f| &f.attrs).any(|a| a.path.ends_with("single_writer"))
+    }
+}
+
+/// Where code runs, besides its memory.
+impl Facts<'_> {
+    /// Whether the code exists in builds for a model checker only.
+    pub fn is_model_only(&self, body: BodyId) -> bool {
+        requires_model(&self.program.def(self.program.body(body).owner).cfg)
+    }
+
+    /// Whether the code runs inside a future that an executor polls: an `async` function or block, or `poll`.
+    pub fn runs_on_executor(&self, body: BodyId) -> bool {
+        let b = self.program.body(body);
+        match b.ir.kind {
+            BodyKind::AsyncBlock { .. } | BodyKind::Closure { is_async: true, .. } => return true,
+            BodyKind::Closure { .. } => {
+                let in_place = self
+                    .program
+                    .closure_use(body)
+                    .is_some_and(|(p, e)| super::access::runs_in_place(self.program, p, e));
+                return in_place && b.parent.is_some_and(|p| self.runs_on_executor(p));
+            }
+            _ => {}
+        }
+        let is_async = self.program.function(b.owner).is_some_and(|f| f.is_async);
+        is_async || matches!(self.program.implemented_trait(b.owner), Some("Future" | "Stream" | "Sink"))
+    }
+}
+
+fn requires_model(cfg: &Cfg) -> bool {
+    match cfg {
+        Cfg::All(all) => all.iter().any(requires_model),
+        Cfg::Any(any) => !any.is_empty() && any.iter().all(requires_model),
+        Cfg::Not(_) => false,
+        Cfg::Flag(name) => name.contains("loom") || name.contains("shuttle"),
+        Cfg::Equals(key, value) => key == "feature" && matches!(value.as_str(), "loom" | "shuttle"),
     }
 }
