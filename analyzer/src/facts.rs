@@ -15,6 +15,7 @@ pub mod retry;
 pub mod role;
 pub mod shards;
 pub mod sharing;
+pub mod transfer;
 pub mod value_flow;
 
 use std::sync::OnceLock;
