@@ -4,17 +4,23 @@
 //! remembered. Facts know nothing of levels or wording.
 
 pub mod access;
+pub mod carried;
 pub mod context;
 pub mod control;
+pub mod effects;
 pub mod flow;
 pub mod guards;
 pub mod heat;
 pub mod layout;
+pub mod pairing;
 pub mod plain;
+pub mod publication;
+pub mod region;
 pub mod retry;
 pub mod role;
 pub mod shards;
 pub mod sharing;
+pub mod touch;
 pub mod transfer;
 pub mod value_flow;
 
@@ -44,11 +50,20 @@ pub struct Facts<'a> {
     seen: Vec<Vec<Seen>>,
     /// Per body: what flows out of it.
     returns: Vec<Option<Flows>>,
+    /// Per body: the calls of bodies of the analysed crates, closures that run in place included.
+    calls: Vec<Vec<(EventId, BodyId)>>,
+    /// The bodies in groups that call each other, callees first.
+    call_order: Vec<Vec<BodyId>>,
+    touches: Vec<Vec<touch::Touch>>,
+    sync: Vec<pairing::Sync>,
+    published: OnceLock<publication::Published>,
     flows: Vec<OnceLock<Flow>>,
     guards: Vec<OnceLock<guards::Guards>>,
     pub(crate) contexts: Vec<context::Context>,
     callers: FxHashMap<DefId, Vec<(BodyId, EventId)>>,
     roles: Vec<OnceLock<Role>>,
+    effects: OnceLock<effects::Effects>,
+    retries: OnceLock<Vec<region::Retry>>,
     heat: OnceLock<heat::Heat>,
     plain: OnceLock<FxHashMap<LocId, Vec<plain::Plain>>>,
     pub coverage: Coverage,
@@ -66,9 +81,16 @@ impl<'a> Facts<'a> {
             locations: table.locations,
             seen: Vec::new(),
             returns: Vec::new(),
+            calls: Vec::new(),
+            call_order: Vec::new(),
+            touches: Vec::new(),
+            sync: Vec::new(),
+            published: OnceLock::new(),
             flows: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
             guards: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
             contexts: Vec::new(),
+            effects: OnceLock::new(),
+            retries: OnceLock::new(),
             callers: table.callers,
             plain: OnceLock::new(),
             heat: OnceLock::new(),
@@ -76,6 +98,8 @@ impl<'a> Facts<'a> {
         };
         access::see_through_helpers(&mut facts);
         facts.contexts = context::of_all(&facts);
+        touch::collect(&mut facts);
+        pairing::collect(&mut facts);
         facts
     }
 
@@ -119,6 +143,11 @@ impl<'a> Facts<'a> {
     /// The calls of a function in the analysed crates.
     pub fn callers(&self, def: DefId) -> &[(BodyId, EventId)] {
         self.callers.get(&def).map_or(&[], |v| v)
+    }
+
+    /// The calls that a body makes of bodies of the analysed crates, closures that run in place included.
+    pub fn calls(&self, body: BodyId) -> &[(EventId, BodyId)] {
+        self.calls.get(body.index()).map_or(&[], |v| v)
     }
 
     /// The bodies that some operation stands in or is seen from.

@@ -429,20 +429,23 @@ pub(super) fn see_through_helpers(facts: &mut Facts<'_>) {
         own[op.body.index()].push(OpId(i as u32));
     }
     let calls = call_edges(program, facts);
-    for component in components(program.bodies.len(), &calls) {
-        for &body in &component {
-            let seen = see(facts, body, &own[body.index()], &calls[body.index()], &component);
+    let order = components(program.bodies.len(), &calls);
+    for component in &order {
+        for &body in component {
+            let seen = see(facts, body, &own[body.index()], &calls[body.index()], component);
             facts.seen[body.index()] = seen;
         }
-        for &body in &component {
+        for &body in component {
             let flows = facts.flows_returned(body);
             facts.returns[body.index()] = Some(flows);
         }
     }
+    facts.calls = calls;
+    facts.call_order = order;
 }
 
 /// Per body: the calls that lead to bodies of the analysed crates.
-fn call_edges(program: &Program<'_>, facts: &Facts<'_>) -> Vec<Vec<(EventId, BodyId)>> {
+pub(super) fn call_edges(program: &Program<'_>, facts: &Facts<'_>) -> Vec<Vec<(EventId, BodyId)>> {
     let mut edges: Vec<Vec<(EventId, BodyId)>> = vec![Vec::new(); program.bodies.len()];
     for (def, callers) in &facts.callers {
         if let Some(callee) = program.body_of(*def) {
@@ -524,7 +527,7 @@ pub fn runs_in_place(program: &Program<'_>, body: BodyId, event: EventId) -> boo
 }
 
 /// Strongly connected components of the call graph, callees first (Tarjan, without recursion).
-fn components(n: usize, edges: &[Vec<(EventId, BodyId)>]) -> Vec<Vec<BodyId>> {
+pub(super) fn components(n: usize, edges: &[Vec<(EventId, BodyId)>]) -> Vec<Vec<BodyId>> {
     const NEW: u32 = u32::MAX;
     let mut index = vec![NEW; n];
     let mut low = vec![0; n];
@@ -679,7 +682,13 @@ fn evaluation_order(program: &Program<'_>, body: BodyId) -> Vec<u32> {
 }
 
 /// A callee's place in the caller's terms.
-fn transport_place(program: &Program<'_>, body: BodyId, event: EventId, callee: BodyId, place: &PlaceRef) -> PlaceRef {
+pub(super) fn transport_place(
+    program: &Program<'_>,
+    body: BodyId,
+    event: EventId,
+    callee: BodyId,
+    place: &PlaceRef,
+) -> PlaceRef {
     let mut moved = place.clone();
     match place.root {
         Root::Param(b, index) if b == callee => {

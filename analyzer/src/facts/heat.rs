@@ -186,11 +186,8 @@ fn close(facts: &Facts<'_>, touches: &mut [BTreeMap<FieldId, Touch>], drops: &Fx
             }
             for (field, t) in touches[to.index()].clone() {
                 let mine = touches[from.index()].entry(field).or_default();
-                let grown = Touch {
-                    hot: mine.hot.or(t.hot),
-                    writes: mine.writes | t.writes,
-                    reads: mine.reads | t.reads,
-                };
+                let grown =
+                    Touch { hot: mine.hot.or(t.hot), writes: mine.writes | t.writes, reads: mine.reads | t.reads };
                 changed |= grown.hot.is_some() != mine.hot.is_some()
                     || grown.writes != mine.writes
                     || grown.reads != mine.reads;
@@ -677,8 +674,8 @@ fn shared_in_bodies(facts: &Facts<'_>) -> Vec<DefId> {
                 }
             }
         }
-        let elsewhere =
-            b.parent.is_some() && !facts.program.closure_use(body).is_some_and(|(p, e)| runs_in_place(facts.program, p, e));
+        let elsewhere = b.parent.is_some()
+            && !facts.program.closure_use(body).is_some_and(|(p, e)| runs_in_place(facts.program, p, e));
         if elsewhere && !facts.seen(body).is_empty() {
             for (i, _) in b.ir.captures.iter().enumerate() {
                 let value = b.ir.values.iter().position(|v| v.kind == ValueKind::Capture(i as u32));

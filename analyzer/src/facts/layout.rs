@@ -261,7 +261,9 @@ impl Facts<'_> {
             Known::Vec | Known::String => Extent::exact(3 * word, word),
             Known::Map => Extent::at_least(3 * word, word),
             Known::Option => match args.first() {
-                Some(Type::Ref { .. } | Type::Known(Known::Arc | Known::Rc | Known::Box | Known::NonNull, _)) => inner(),
+                Some(Type::Ref { .. } | Type::Known(Known::Arc | Known::Rc | Known::Box | Known::NonNull, _)) => {
+                    inner()
+                }
                 _ => more(0, 1),
             },
             Known::Cell | Known::UnsafeCell | Known::ManuallyDrop | Known::MaybeUninit | Known::Transparent => inner(),

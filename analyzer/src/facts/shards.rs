@@ -2,10 +2,10 @@
 
 use rustc_hash::FxHashMap;
 
-use super::access::Key;
-use super::layout::{MACHINES, SMALLEST_LINE};
 use super::Facts;
+use super::access::Key;
 use super::access::runs_in_place;
+use super::layout::{MACHINES, SMALLEST_LINE};
 use crate::finding::Site;
 use crate::ir::{AtomicOpKind, Base, Callee, EventKind, Place, Proj, Span, Terminator, ValueId, ValueKind};
 use crate::resolve::calls::Target;
@@ -180,9 +180,8 @@ impl Facts<'_> {
                 let capture = self.program.body(body).ir.captures.get(*i as usize)?;
                 let parent = self.program.body(body).parent?;
                 let own = is_entry_closure(self, body) && varies(self, parent, capture.value);
-                own.then_some(By::Handle).or_else(|| {
-                    self.tells_threads_apart(parent, capture.value, array_owner, depth + 1)
-                })
+                own.then_some(By::Handle)
+                    .or_else(|| self.tells_threads_apart(parent, capture.value, array_owner, depth + 1))
             }
             ValueKind::Event(e) => match &self.event(body, *e).kind {
                 EventKind::Call(call) => self.call_tells(body, call, array_owner, depth),
@@ -260,15 +259,13 @@ impl Facts<'_> {
                 return Some(By::Thread);
             }
             let from = match &receiver.base {
-                Base::Local(_, v) | Base::Value(v) => {
-                    self.tells_threads_apart(body, *v, array_owner, depth + 1)
-                }
+                Base::Local(_, v) | Base::Value(v) => self.tells_threads_apart(body, *v, array_owner, depth + 1),
                 Base::Path(_) => None,
             };
             // A hasher is told apart by what it was fed with.
-            return from.or_else(|| self.fed_by_thread(body, receiver)).or_else(|| {
-                call.args.iter().find_map(|v| self.tells_threads_apart(body, *v, array_owner, depth + 1))
-            });
+            return from
+                .or_else(|| self.fed_by_thread(body, receiver))
+                .or_else(|| call.args.iter().find_map(|v| self.tells_threads_apart(body, *v, array_owner, depth + 1)));
         }
         call.args.iter().find_map(|v| self.tells_threads_apart(body, *v, array_owner, depth + 1))
     }
@@ -353,7 +350,8 @@ fn foreign_source(path: &str) -> Option<By> {
 
 /// A field that is named for the place it has among its kind.
 fn named_as_index(field: &str) -> bool {
-    let words = ["index", "idx", "id", "shard", "slot", "worker", "thread", "tid", "lane", "stripe", "cpu", "core", "me"];
+    let words =
+        ["index", "idx", "id", "shard", "slot", "worker", "thread", "tid", "lane", "stripe", "cpu", "core", "me"];
     field.split('_').any(|w| words.contains(&w))
 }
 

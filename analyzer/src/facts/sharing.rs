@@ -115,7 +115,10 @@ impl Facts<'_> {
         }
         for (a, a_usage) in fields.iter().filter(|(f, u)| u.is_hot() && !self.guards_neighbours(adt, f)) {
             for (b, b_usage) in &fields {
-                if a != b && self.is_read_mostly(adt, b, b_usage) && self.has_own_readers(a_usage, b_usage) && meet(a, b)
+                if a != b
+                    && self.is_read_mostly(adt, b, b_usage)
+                    && self.has_own_readers(a_usage, b_usage)
+                    && meet(a, b)
                 {
                     hot.push(a.clone());
                     read_mostly.push(b.clone());

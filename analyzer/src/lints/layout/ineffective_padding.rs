@@ -112,9 +112,13 @@ fn report(cx: &Cx<'_>, conflict: &Conflict, padding: &Padding) -> Option<Finding
         }
         Padding::WrongSize(pad) => {
             label(cx, conflict, pad, &mut finding);
-            format!("`{pad}` does not keep them {line} bytes apart, which is one line (or a pair of them) on {machines}")
+            format!(
+                "`{pad}` does not keep them {line} bytes apart, which is one line (or a pair of them) on {machines}"
+            )
         }
-        Padding::Around(align) => format!("`repr(align({align}))` on `{name}` separates it from others, not its fields"),
+        Padding::Around(align) => {
+            format!("`repr(align({align}))` on `{name}` separates it from others, not its fields")
+        }
         Padding::Narrow(field, align) => {
             format!("`{field}` is aligned to {align} bytes, but {machines} fetch {line} bytes at a time")
         }

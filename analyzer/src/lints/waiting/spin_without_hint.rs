@@ -86,7 +86,8 @@ fn report(cx: &Cx<'_>, body: BodyId, wait: &WaitLoop) -> Finding {
     let facts = cx.facts;
     let looped = &facts.program.body(body).ir.loops[wait.in_loop.index()];
     let first = wait.waits_on.first().map(|w| &facts.seen(body)[*w]);
-    let what = first.and_then(|s| facts.op(s.op).location).map_or_else(|| "an atomic".to_owned(), |l| cx.location_name(l));
+    let what =
+        first.and_then(|s| facts.op(s.op).location).map_or_else(|| "an atomic".to_owned(), |l| cx.location_name(l));
     let message = format!("this loop waits for {what} at full speed, in the way of the thread it waits for");
     let primary = Label::new(head(cx, body, looped.span), "no `spin_loop`, yield, park or backoff in here");
     let mut finding = cx.finding(&SPIN_WITHOUT_HINT, body, primary, message);
