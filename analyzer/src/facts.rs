@@ -21,6 +21,7 @@ pub mod role;
 pub mod shards;
 pub mod sharing;
 pub mod touch;
+pub mod transfer;
 pub mod value_flow;
 
 use std::sync::OnceLock;
