@@ -11,6 +11,7 @@ pub mod guards;
 pub mod pairing;
 pub mod plain;
 pub mod publication;
+pub mod reclaim;
 pub mod retry;
 pub mod role;
 pub mod touch;
@@ -48,6 +49,7 @@ pub struct Facts<'a> {
     call_order: Vec<Vec<BodyId>>,
     touches: Vec<Vec<touch::Touch>>,
     sync: Vec<pairing::Sync>,
+    frees: Vec<bool>,
     published: OnceLock<publication::Published>,
     flows: Vec<OnceLock<Flow>>,
     guards: Vec<OnceLock<guards::Guards>>,
@@ -74,6 +76,7 @@ impl<'a> Facts<'a> {
             call_order: Vec::new(),
             touches: Vec::new(),
             sync: Vec::new(),
+            frees: Vec::new(),
             published: OnceLock::new(),
             flows: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
             guards: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
@@ -86,6 +89,7 @@ impl<'a> Facts<'a> {
         facts.contexts = context::of_all(&facts);
         touch::collect(&mut facts);
         pairing::collect(&mut facts);
+        reclaim::collect(&mut facts);
         facts
     }
 

@@ -156,6 +156,7 @@ impl Facts<'_> {
     fn acquired_before(&self, body: BodyId, event: EventId, location: LocId, depth: u32) -> bool {
         let flow = self.flow(body);
         let owner = self.location(location).key.owner();
+        let locked = || self.is_locked_before(body, event);
         let here = self.seen(body).iter().any(|s| {
             let op = self.op(s.op);
             let same = op.location == Some(location)
@@ -174,6 +175,7 @@ impl Facts<'_> {
             })
         };
         here || fenced()
+            || locked()
             || self.holds_in_callers(body, depth, |caller, call, d| self.acquired_before(caller, call, location, d))
     }
 
@@ -190,7 +192,24 @@ impl Facts<'_> {
                 && self.sync_at(body, e).releases
                 && flow.dominates(e, event)
         });
-        here || self.holds_in_callers(body, depth, |caller, call, d| self.released_before(caller, call, d))
+        here || self.is_locked_before(body, event)
+            || self.holds_in_callers(body, depth, |caller, call, d| self.released_before(caller, call, d))
+    }
+
+    /// Whether a call that takes a lock (by name, of whatever kind) always comes before.
+    pub fn is_locked_before(&self, body: BodyId, event: EventId) -> bool {
+        let flow = self.flow(body);
+        self.program.body(body).ir.events.iter().enumerate().any(|(i, e)| {
+            let EventKind::Call(call) = &e.kind else { return false };
+            let name = match &call.callee {
+                Callee::Path(p) => p.last(),
+                Callee::Method { name, .. } => name.as_str(),
+                Callee::Value(_) => return false,
+            };
+            let id = EventId(i as u32);
+            let locks = name.split('_').any(|w| w == "lock") && !name.starts_with("try") && !name.starts_with("is");
+            locks && flow.dominates(id, event) && self.sync_at(body, id).acquires
+        })
     }
 
     /// Whether something holds at every call of a private function; `false` for functions that others may call.

@@ -12,6 +12,7 @@ use super::pairing::lacks_acquire;
 use super::touch::{Touch, TouchKind};
 use super::{Facts, Seen};
 use crate::ir::{AtomicOpKind, Base, BlockId, Callee, EventId, EventKind, ItemKind, Ordering, Place, ValueId, ValueKind};
+use crate::resolve::places::Root;
 use crate::resolve::{BodyId, Known, Res, Type};
 
 /// What was made ready before a publish.
@@ -319,6 +320,9 @@ fn memory_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec<
         if t.key.is_none() && !by_pointer || !by_pointer && is_private(facts, body, t) {
             continue;
         }
+        if !by_pointer && !is_near(t, s) {
+            continue;
+        }
         let key = if by_pointer { None } else { t.key.clone() };
         if found.iter().any(|f| f.key == key && (f.writes || !t.kind.writes())) {
             continue;
@@ -375,6 +379,14 @@ fn is_private(facts: &Facts<'_>, body: BodyId, t: &Touch) -> bool {
     facts.is_exclusive(body, t.event, &t.place) || t.value.is_some_and(|v| facts.fresh_object(body, v).is_some())
 }
 
+/// Flag and data belong together: parts of one object, or both statics.
+fn is_near(t: &Touch, s: &Seen) -> bool {
+    match (&t.place.root, &s.place.root) {
+        (Root::Static(_), Root::Static(_)) => true,
+        (a, b) => a == b && *a != Root::Unknown,
+    }
+}
+
 fn is_written_through(facts: &Facts<'_>, body: BodyId, t: &Touch, s: &Seen) -> bool {
     let (Some(pointer), Some(stored)) = (t.value, facts.op(s.op).new_value()) else { return false };
     t.kind.writes()
@@ -413,6 +425,7 @@ fn follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
             for (n, t) in facts.touches(body).iter().enumerate() {
                 if t.key.is_some()
                     && t.event != s.event
+                    && is_near(t, s)
                     && is_shared_memory(t)
                     && facts.is_behind(body, &d, t.event, location)
                     && !is_private(facts, body, t)
@@ -466,7 +479,9 @@ fn add_follow(
         || s.event != to && !facts.reaches_unacquired(body, s.event, to)
         || facts.acquires_in_helper(s)
         || facts.is_guarded(location, s.op)
-        || facts.is_acquired_before(body, s.event, location)
+        // What an earlier read acquired is not what the RMW finds.
+        || !op.kind.is_rmw() && facts.is_acquired_before(body, s.event, location)
+        || op.kind.is_rmw() && facts.is_locked_before(body, s.event)
         || facts.is_own_value(body, location, seen);
     let follow = Follow { body, seen, how, key, writes, acquired, failure, forwarded };
     all.follows.entry(location).or_default().push(follow);
