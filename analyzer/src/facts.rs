@@ -4,16 +4,23 @@
 //! remembered. Facts know nothing of levels or wording.
 
 pub mod access;
+pub mod carried;
 pub mod context;
 pub mod control;
+pub mod effects;
 pub mod flow;
 pub mod guards;
+pub mod heat;
+pub mod layout;
 pub mod pairing;
 pub mod plain;
 pub mod publication;
 pub mod reclaim;
+pub mod region;
 pub mod retry;
 pub mod role;
+pub mod shards;
+pub mod sharing;
 pub mod touch;
 pub mod value_flow;
 
@@ -27,7 +34,7 @@ use crate::resolve::{BodyId, DefId, Program};
 use crate::source::Sources;
 pub use access::{Coverage, LocId, Location, Op, OpId, Orders, Seen};
 pub use flow::Flow;
-pub use role::Role;
+pub use role::{Role, RoleKind};
 pub use value_flow::Flows;
 
 /// Everything that lints may ask.
@@ -56,6 +63,9 @@ pub struct Facts<'a> {
     pub(crate) contexts: Vec<context::Context>,
     callers: FxHashMap<DefId, Vec<(BodyId, EventId)>>,
     roles: Vec<OnceLock<Role>>,
+    effects: OnceLock<effects::Effects>,
+    retries: OnceLock<Vec<region::Retry>>,
+    heat: OnceLock<heat::Heat>,
     plain: OnceLock<FxHashMap<LocId, Vec<plain::Plain>>>,
     pub coverage: Coverage,
 }
@@ -81,8 +91,11 @@ impl<'a> Facts<'a> {
             flows: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
             guards: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
             contexts: Vec::new(),
+            effects: OnceLock::new(),
+            retries: OnceLock::new(),
             callers: table.callers,
             plain: OnceLock::new(),
+            heat: OnceLock::new(),
             coverage: table.coverage,
         };
         access::see_through_helpers(&mut facts);
@@ -123,6 +136,11 @@ impl<'a> Facts<'a> {
     /// What a location is for.
     pub fn role(&self, location: LocId) -> &Role {
         self.roles[location.index()].get_or_init(|| role::infer(self, location))
+    }
+
+    /// Which fields are written often, and by whom.
+    pub fn heat(&self) -> &heat::Heat {
+        self.heat.get_or_init(|| heat::collect(self))
     }
 
     /// The calls of a function in the analysed crates.

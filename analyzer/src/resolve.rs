@@ -146,6 +146,7 @@ impl<'a> Program<'a> {
         }
         program.crates = crates;
         program.accessors = std::iter::repeat_with(OnceLock::new).take(program.defs.len()).collect();
+        program.link_globs();
         program.index_impls();
         program
     }

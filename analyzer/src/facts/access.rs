@@ -445,7 +445,7 @@ pub(super) fn see_through_helpers(facts: &mut Facts<'_>) {
 }
 
 /// Per body: the calls that lead to bodies of the analysed crates.
-fn call_edges(program: &Program<'_>, facts: &Facts<'_>) -> Vec<Vec<(EventId, BodyId)>> {
+pub(super) fn call_edges(program: &Program<'_>, facts: &Facts<'_>) -> Vec<Vec<(EventId, BodyId)>> {
     let mut edges: Vec<Vec<(EventId, BodyId)>> = vec![Vec::new(); program.bodies.len()];
     for (def, callers) in &facts.callers {
         if let Some(callee) = program.body_of(*def) {
@@ -527,7 +527,7 @@ pub fn runs_in_place(program: &Program<'_>, body: BodyId, event: EventId) -> boo
 }
 
 /// Strongly connected components of the call graph, callees first (Tarjan, without recursion).
-fn components(n: usize, edges: &[Vec<(EventId, BodyId)>]) -> Vec<Vec<BodyId>> {
+pub(super) fn components(n: usize, edges: &[Vec<(EventId, BodyId)>]) -> Vec<Vec<BodyId>> {
     const NEW: u32 = u32::MAX;
     let mut index = vec![NEW; n];
     let mut low = vec![0; n];
@@ -682,7 +682,13 @@ fn evaluation_order(program: &Program<'_>, body: BodyId) -> Vec<u32> {
 }
 
 /// A callee's place in the caller's terms.
-pub(super) fn transport_place(program: &Program<'_>, body: BodyId, event: EventId, callee: BodyId, place: &PlaceRef) -> PlaceRef {
+pub(super) fn transport_place(
+    program: &Program<'_>,
+    body: BodyId,
+    event: EventId,
+    callee: BodyId,
+    place: &PlaceRef,
+) -> PlaceRef {
     let mut moved = place.clone();
     match place.root {
         Root::Param(b, index) if b == callee => {

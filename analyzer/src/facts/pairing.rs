@@ -141,9 +141,9 @@ impl Facts<'_> {
     pub fn releases_in_helper(&self, seen: &Seen) -> bool {
         seen.via.iter().any(|(b, e)| {
             let events = self.program.body(*b).ir.events.len() as u32;
-            (0..events)
-                .map(EventId)
-                .any(|earlier| earlier != *e && self.flow(*b).reaches(earlier, *e) && self.sync_at(*b, earlier).releases)
+            (0..events).map(EventId).any(|earlier| {
+                earlier != *e && self.flow(*b).reaches(earlier, *e) && self.sync_at(*b, earlier).releases
+            })
         })
     }
 
@@ -228,10 +228,22 @@ impl Facts<'_> {
     /// Whether a value went through the failure side of a CAS: `Err(x)`, `unwrap_err`, or, for the closure forms,
     /// `unwrap_or_else`.
     pub fn comes_through_failure(&self, body: BodyId, value: ValueId, cas: EventId) -> bool {
-        self.through_failure(body, value, cas, &mut Vec::new())
+        self.through_side(body, value, cas, true, &mut Vec::new())
     }
 
-    fn through_failure(&self, body: BodyId, value: ValueId, cas: EventId, visited: &mut Vec<ValueId>) -> bool {
+    /// Whether a value went through the success side of a CAS.
+    pub fn comes_through_success(&self, body: BodyId, value: ValueId, cas: EventId) -> bool {
+        self.through_side(body, value, cas, false, &mut Vec::new())
+    }
+
+    fn through_side(
+        &self,
+        body: BodyId,
+        value: ValueId,
+        cas: EventId,
+        fails: bool,
+        visited: &mut Vec<ValueId>,
+    ) -> bool {
         use crate::ir::{Base, ValueKind};
         if visited.contains(&value) || visited.len() > 200 {
             return false;
@@ -239,9 +251,13 @@ impl Facts<'_> {
         visited.push(value);
         let result = self.result_of(body, cas);
         let is_result = |v: ValueId| result.is_some_and(|r| self.is_alias(body, v, r, 0));
-        let mut next = |v: ValueId| self.through_failure(body, v, cas, visited);
+        let (variant, methods) = match fails {
+            true => ("Err", &["unwrap_err", "expect_err", "err", "unwrap_or_else"][..]),
+            false => ("Ok", &["unwrap", "expect", "ok", "unwrap_or_else", "unwrap_or"][..]),
+        };
+        let mut next = |v: ValueId| self.through_side(body, v, cas, fails, visited);
         match self.value(body, value) {
-            ValueKind::Part { of, variant: Some(v), .. } if is_result(*of) => v == "Err",
+            ValueKind::Part { of, variant: Some(v), .. } if is_result(*of) => v == variant,
             ValueKind::Part { of, .. } => next(*of),
             ValueKind::Read(p) | ValueKind::Ref { place: p, .. } => match &p.base {
                 Base::Local(_, v) | Base::Value(v) => {
@@ -259,13 +275,13 @@ impl Facts<'_> {
                 EventKind::Call(call) => match &call.callee {
                     Callee::Method { receiver, name, .. } => match &receiver.base {
                         Base::Local(_, v) | Base::Value(v) => {
-                            is_result(*v)
-                                && matches!(name.as_str(), "unwrap_err" | "expect_err" | "err" | "unwrap_or_else")
+                            is_result(*v) && methods.contains(&name.as_str())
                                 || !is_result(*v) && next(*v)
+                                || call.args.iter().any(|v| next(*v))
                         }
-                        Base::Path(_) => false,
+                        Base::Path(_) => call.args.iter().any(|v| next(*v)),
                     },
-                    _ => call.args.first().is_some_and(|v| next(*v)),
+                    _ => call.args.iter().any(|v| next(*v)),
                 },
                 _ => false,
             },

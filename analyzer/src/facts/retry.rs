@@ -26,6 +26,8 @@ pub struct CasLoop {
     pub header: BlockId,
     /// What runs again after a failed CAS.
     pub region: Vec<BlockId>,
+    /// The part of it that runs after a failure only.
+    pub after_failure: Vec<BlockId>,
     pub outcome: Outcome,
 }
 
@@ -121,6 +123,23 @@ impl Facts<'_> {
             (Pattern::Path(a), ValueKind::Path(b)) => a.last() == b.last(),
             _ => false,
         })
+    }
+
+    /// Whether a value is chosen by the CAS's outcome: a join of ways of which some come by a success or failure only.
+    pub fn depends_on_outcome(&self, body: BodyId, value: ValueId, cas: &Seen) -> bool {
+        let outcome = self.outcome(body, cas);
+        let flow = self.flow(body);
+        let decided = |block: BlockId| {
+            outcome.success.iter().chain(&outcome.failure).any(|s| *s == block || flow.block_dominates(*s, block))
+        };
+        match self.value(body, value) {
+            ValueKind::Phi(ops) => ops.iter().any(|(block, _)| decided(*block)),
+            _ => {
+                let returns = |b: &crate::ir::Block| b.term == Terminator::Return(Some(value));
+                let blocks = &self.program.body(body).ir.blocks;
+                blocks.iter().enumerate().any(|(i, b)| returns(b) && decided(BlockId(i as u32)))
+            }
+        }
     }
 
     /// The value in `body` that tells whether the CAS succeeded: its result, or what the helper makes of it.
@@ -260,11 +279,16 @@ impl Facts<'_> {
         let inside = |block: BlockId| loop_within(b, b.blocks[block.index()].in_loop, l);
         let retries = outcome.failure.iter().any(|f| *f == header || self.reaches_within(body, *f, header, l));
         let succeeds_out = outcome.success.iter().all(|s| *s != header && !self.reaches_within(body, *s, header, l));
-        if !retries || !succeeds_out || outcome.success.is_empty() || self.moves_on(body, &self.seen(body)[cas], l) {
+        let seen = &self.seen(body)[cas];
+        if !retries || !succeeds_out || outcome.success.is_empty() {
+            return None;
+        }
+        if self.moves_on(body, seen, l) || self.comes_from_cursor(body, seen, l) {
             return None;
         }
         // What lies between the head and the CAS, and between a failure and the head.
         let mut region = Vec::new();
+        let mut after_failure = Vec::new();
         for i in 0..b.blocks.len() as u32 {
             let block = BlockId(i);
             if !inside(block) {
@@ -279,8 +303,22 @@ impl Facts<'_> {
             if before || after {
                 region.push(block);
             }
+            if after && !before {
+                after_failure.push(block);
+            }
         }
-        Some(CasLoop { cas, in_loop: l, header, region, outcome: outcome.clone() })
+        Some(CasLoop { cas, in_loop: l, header, region, after_failure, outcome: outcome.clone() })
+    }
+
+    pub fn is_in_loop(&self, body: BodyId, block: BlockId, l: &CasLoop) -> bool {
+        let b = self.program.body(body).ir;
+        loop_within(b, b.blocks[block.index()].in_loop, l.in_loop)
+    }
+
+    /// Whether an event stands on the way to the loop.
+    pub fn is_before_loop(&self, body: BodyId, event: EventId, l: &CasLoop) -> bool {
+        let block = self.flow(body).block_of(event);
+        !self.is_in_loop(body, block, l) && (self.flow(body).block_reaches(block, l.header))
     }
 
     /// Whether control can come from `from` to `to` without leaving the loop.
@@ -338,6 +376,32 @@ impl Facts<'_> {
                 Step::Index(Some((r, v))) if *r == body => changes(*v) || self.derived_from_phi(body, *v, l),
                 _ => false,
             })
+    }
+
+    /// Whether each round takes its object from something that it advances (`cursor.next()`). It may give the same
+    /// object again.
+    fn comes_from_cursor(&self, body: BodyId, seen: &Seen, l: LoopId) -> bool {
+        let b = self.program.body(body).ir;
+        let Root::Value(root, mut value) = seen.place.root else { return false };
+        if root != body {
+            return false;
+        }
+        for _ in 0..8 {
+            value = match self.value(body, value) {
+                ValueKind::Part { of, .. } => *of,
+                ValueKind::Event(e) => {
+                    let inside = loop_within(b, b.blocks[self.event(body, *e).block.index()].in_loop, l);
+                    return match &self.event(body, *e).kind {
+                        EventKind::Call(call) => {
+                            inside && matches!(self.callee_name(call), "next" | "next_back" | "pop")
+                        }
+                        _ => false,
+                    };
+                }
+                _ => return false,
+            };
+        }
+        false
     }
 
     fn derived_from_item(&self, body: BodyId, mut value: ValueId) -> bool {
@@ -496,7 +560,7 @@ impl Facts<'_> {
     }
 
     /// A function of the crate that does nothing but compute.
-    fn is_trivial_call(&self, body: BodyId, call: &crate::ir::Call) -> bool {
+    pub fn is_trivial_call(&self, body: BodyId, call: &crate::ir::Call) -> bool {
         let Target::Fn(def) = self.program.target(body, call) else { return false };
         let Some(callee) = self.program.body_of(def) else { return false };
         let ir = self.program.body(callee).ir;
@@ -555,7 +619,7 @@ pub fn is_hint(name: &str) -> bool {
 }
 
 /// Methods that compute and do nothing else.
-fn is_pure_name(name: &str) -> bool {
+pub fn is_pure_name(name: &str) -> bool {
     matches!(
         name,
         "is_null"

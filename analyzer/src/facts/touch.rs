@@ -236,10 +236,8 @@ impl Finder<'_, '_> {
         match &call.callee {
             Callee::Method { receiver, name, .. } => {
                 let ty = self.facts.program.place_type(self.body, receiver);
-                let raw = matches!(
-                    ty.peeled_refs(),
-                    Type::Ptr { .. } | Type::Known(Known::NonNull | Known::EpochShared, _)
-                );
+                let raw =
+                    matches!(ty.peeled_refs(), Type::Ptr { .. } | Type::Known(Known::NonNull | Known::EpochShared, _));
                 match method_touch(name).filter(|_| raw) {
                     Some(kind) => {
                         let (flows, value) = match &receiver.base {
@@ -362,7 +360,12 @@ fn method_touch(name: &str) -> Option<TouchKind> {
     Some(match name {
         "read" | "read_volatile" | "read_unaligned" | "copy_to" | "copy_to_nonoverlapping" => TouchKind::Read,
         "as_ref" | "deref" | "as_uninit_ref" | "as_ref_unchecked" => TouchKind::Ref,
-        "write" | "write_volatile" | "write_unaligned" | "write_bytes" | "replace" | "copy_from"
+        "write"
+        | "write_volatile"
+        | "write_unaligned"
+        | "write_bytes"
+        | "replace"
+        | "copy_from"
         | "copy_from_nonoverlapping" => TouchKind::Write,
         "as_mut" | "deref_mut" | "as_uninit_mut" | "as_mut_unchecked" => TouchKind::MutRef,
         "drop_in_place" | "into_owned" => TouchKind::Take,

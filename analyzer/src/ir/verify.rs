@@ -1,5 +1,8 @@
 //! The rules that every lowered file keeps.
 
+#[cfg(test)]
+mod tests;
+
 use super::{
     Base, BlockId, Body, BodyIdx, BodyKind, EventId, EventKind, File, Item, ItemKind, LocalId, LoopId, Span, ValueId,
     ValueKind, operands,

@@ -1,14 +1,81 @@
-use super::lower;
-use crate::ir::{self, verify};
+//! What lowering makes of source: each case is a piece of Rust and a dump of what matters in it.
 
-/// Lowers and verifies.
+mod bodies;
+mod dump;
+mod items;
+mod limits;
+mod macros;
+
+use super::{ParseError, lower};
+use crate::ir::{self, text, verify};
+
+/// Lowers, verifies, and goes through the textual form.
 fn file(source: &str) -> ir::File {
-    let file = lower(source).expect("parses");
-    assert_eq!(verify::verify(&file, source.len() as u32), [""; 0]);
+    let file = lower(source).expect("the source parses");
+    let problems = verify::verify(&file, source.len() as u32);
+    assert!(problems.is_empty(), "{problems:#?}\n{}", dump::file(source, &file));
+    assert_eq!(text::parse(&text::print(&file)).as_ref(), Ok(&file));
     file
 }
 
+/// The dump of every body.
+fn check(source: &str) -> String {
+    dump::file(source, &file(source))
+}
+
+/// The dump of a function with this body.
+fn check_fn(body: &str) -> String {
+    check(&format!("fn f() {{\n{body}\n}}\n"))
+}
+
 #[test]
-fn an_empty_file_has_nothing() {
-    assert_eq!(file(""), ir::File::default());
+fn spans_are_those_of_the_text_as_given() {
+    for (prefix, newline) in
+        [("", "\n"), ("\u{feff}", "\n"), ("#!/usr/bin/env run\n", "\r\n"), ("\u{feff}#!/x é\n", "\r\n")]
+    {
+        let source =
+            format!("{prefix}// é\nfn f(é: &A) {{ é . load (Relaxed); }} /* ✓ */ fn g(x: &A) {{ x.load(Relaxed); }}\n")
+                .replace('\n', newline);
+        let file = file(&source);
+        let shown: Vec<&str> = file
+            .bodies
+            .iter()
+            .flat_map(|body| &body.events)
+            .map(|event| &source[event.span.start as usize..event.span.end as usize])
+            .collect();
+        assert_eq!(shown, ["é . load (Relaxed)", "x.load(Relaxed)"], "{prefix:?}");
+    }
+}
+
+#[test]
+fn what_does_not_parse_says_where() {
+    let error = |source: &str| match lower(source) {
+        Err(ParseError::Syntax { span, message }) => format!("{}..{}: {message}", span.start, span.end),
+        other => format!("{other:?}"),
+    };
+    insta::assert_snapshot!(error("fn f() { let x 1; }"), @"15..16: expected `;`");
+    insta::assert_snapshot!(error("fn f() {"), @"7..7: unbalanced delimiter or malformed token");
+    insta::assert_snapshot!(error("fn f() }"), @"7..7: unbalanced delimiter or malformed token");
+    insta::assert_snapshot!(error("struct S"), @"8..8: unexpected end of input, expected one of: `where`, parentheses, curly braces, `;`");
+    insta::assert_snapshot!(error("\u{feff}é"), @"3..3: expected `!`");
+}
+
+#[test]
+fn edition_2015_is_read() {
+    insta::assert_snapshot!(check("
+        trait T { fn a(u8, &Option<Self>, Box<Fn(u8) -> u8>); fn b<F: Fn() -> u8>(&self, F) -> u8; }
+        struct S { f: Arc<Fn(&u8) + Send + Sync>, g: &'static mut FnMut() }
+        type A = Fn(&u8) + Send;
+        fn f(x: &S) { match self.try() { _ => x.async(y.load(Relaxed)) } }"), @"
+    body 0 Fn
+      b0:
+        #0 call self.try()
+        match #0: _ b1
+      b1:
+        #1 Load y(Relaxed)
+        #2 call x.async(#1)
+        goto b2
+      b2:
+        return #2
+    ");
 }

@@ -4,14 +4,8 @@ use crate::ir::{BodyIdx, Cfg, Item, ItemKind, Path, Use};
 use crate::source::FileId;
 
 use super::{BodyId, BodyRef, CrateInput, Def, DefId, ModId, Program, address, vocabulary};
-use rustc_hash::{FxHashMap, FxHashSet};
-use std::cell::RefCell;
+use rustc_hash::FxHashMap;
 use std::sync::OnceLock;
-
-thread_local! {
-    /// Names that the globs of a module are being searched for.
-    static ASKED: RefCell<FxHashSet<(ModId, Space, String)>> = RefCell::default();
-}
 
 /// How many imports a lookup follows before it gives up (cycles of re-exports).
 const MAX_HOPS: u32 = 24;
@@ -25,9 +19,18 @@ pub struct Mod<'a> {
     /// Names fall through to the parent (function scopes).
     pub transparent: bool,
     pub names: FxHashMap<&'a str, Vec<Binding<'a>>>,
-    pub globs: Vec<(&'a Use, Cfg)>,
+    pub globs: Vec<Glob<'a>>,
     /// Files of this module that were not lowered, so that its names are not all known.
     pub unread: Vec<FileId>,
+}
+
+/// `use path::*`.
+#[derive(Debug)]
+pub struct Glob<'a> {
+    pub path: &'a Use,
+    pub cfg: Cfg,
+    /// What the path leads to, once that is known.
+    base: Res,
 }
 
 /// What a name in a module stands for.
@@ -58,7 +61,7 @@ pub enum Res {
 }
 
 /// What kind of thing a name is looked up for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Space {
     Types,
     Values,
@@ -67,6 +70,8 @@ enum Space {
 /// Fills a [`Program`] with modules, items and bodies.
 pub(super) struct Builder<'p, 'a> {
     program: &'p mut Program<'a>,
+    /// What the `mod name;` items say of the files that they declare.
+    declared: FxHashMap<ModId, (Cfg, bool)>,
 }
 
 /// What an item inherits from its surroundings.
@@ -82,7 +87,7 @@ struct Around {
 
 impl<'p, 'a> Builder<'p, 'a> {
     pub(super) fn new(program: &'p mut Program<'a>) -> Self {
-        Builder { program }
+        Builder { program, declared: FxHashMap::default() }
     }
 
     pub(super) fn add_crate(&mut self, index: usize, krate: &CrateInput) {
@@ -105,13 +110,16 @@ impl<'p, 'a> Builder<'p, 'a> {
                 self.share(module, &lowered.items);
                 continue;
             }
-            let cfg = file_cfg(&lowered.attrs);
+            let (outer, in_tests) = self.declared.get(&module).cloned().unwrap_or((Cfg::always(), false));
+            let cfg = outer.and(file_cfg(&lowered.attrs));
+            // Where the declaring file was not read, the name must do.
+            let named_so = path.iter().any(|s| matches!(s.as_str(), "test" | "tests" | "benches"));
             let around = Around {
                 file: *file,
                 module,
                 parent: None,
                 krate: index,
-                is_test: krate.is_test || requires_test(&cfg),
+                is_test: krate.is_test || in_tests || named_so || requires_test(&cfg),
                 cfg,
             };
             self.add_items(&lowered.items, &around);
@@ -153,7 +161,7 @@ impl<'p, 'a> Builder<'p, 'a> {
         match &u.rename {
             Some(name) if name == "_" => {}
             Some(name) => self.bind(module, name, BindingKind::Import(u), cfg),
-            None => self.program.mods[module.index()].globs.push((u, cfg)),
+            None => self.program.mods[module.index()].globs.push(Glob { path: u, cfg, base: Res::Unknown }),
         }
     }
 
@@ -168,7 +176,11 @@ impl<'p, 'a> Builder<'p, 'a> {
         let is_test = around.is_test || requires_test(&item.cfg) || item.attrs.iter().any(is_test_attr);
         match &item.kind {
             ItemKind::Mod(m) => {
-                let Some(items) = &m.items else { return };
+                let Some(items) = &m.items else {
+                    let child = self.child(around.module, &item.name);
+                    self.declared.insert(child, (cfg, is_test));
+                    return;
+                };
                 let module = if m.include { around.module } else { self.child(around.module, &item.name) };
                 self.add_items(items, &Around { module, cfg, is_test, ..around.clone() });
                 return;
@@ -255,6 +267,15 @@ impl<'p, 'a> Builder<'p, 'a> {
             self.register(b, owner, around, file, Some(id), scope);
         }
     }
+}
+
+/// A name from a foreign glob: only names that the vocabulary knows can be told to come from there.
+fn foreign_glob(path: &str, name: &str) -> Res {
+    let exports = path.contains("atomic") && crate::ir::Ordering::from_name(name).is_none()
+        || path.ends_with("sync")
+        || path.ends_with("prelude");
+    let known = exports && (vocabulary::by_name(name).is_some() || name == "Ordering" || name == "fence");
+    if known { Res::External(format!("{path}::{name}")) } else { Res::Unknown }
 }
 
 /// The `#![cfg(…)]`s of a file.
@@ -408,27 +429,33 @@ impl<'a> Program<'a> {
 
     /// A name declared in, imported into or globbed into a module.
     fn lookup_in(&self, module: ModId, name: &str, space: Space, hops: u32) -> Res {
+        match self.lookup_own(module, name, space, hops) {
+            Res::Unknown => self.lookup_globs(module, name, space, hops),
+            found => found,
+        }
+    }
+
+    /// A name declared in or imported into a module by name.
+    fn lookup_own(&self, module: ModId, name: &str, space: Space, hops: u32) -> Res {
         if hops > MAX_HOPS {
             return Res::Unknown;
         }
         let m = self.module(module);
-        let mut usual = Res::Unknown;
         let mut unusual = Res::Unknown;
         for binding in m.names.get(name).into_iter().flatten() {
-            let slot = if is_unusual(&binding.cfg) { &mut unusual } else { &mut usual };
-            if *slot != Res::Unknown {
-                continue;
-            }
             let res = match &binding.kind {
                 BindingKind::Def(d) => Res::Def(*d),
                 BindingKind::Import(u) => self.import(module, u, space, hops + 1),
             };
-            if self.fits(&res, space) {
-                *slot = res;
+            if !self.fits(&res, space) {
+                continue;
             }
-        }
-        if usual != Res::Unknown {
-            return usual;
+            if !is_unusual(&binding.cfg) {
+                return res;
+            }
+            if unusual == Res::Unknown {
+                unusual = res;
+            }
         }
         if unusual != Res::Unknown {
             return unusual;
@@ -441,63 +468,59 @@ impl<'a> Program<'a> {
         if !m.unread.is_empty() {
             self.want(&m.unread);
         }
-        self.lookup_globs(module, name, space, hops)
+        Res::Unknown
     }
 
-    /// A name by way of the module's glob imports. Modules that import each other are asked once a query.
+    /// A name that comes in by globs, of this module or of those that it globs: each module is looked at once.
     fn lookup_globs(&self, module: ModId, name: &str, space: Space, hops: u32) -> Res {
-        if self.module(module).globs.is_empty() {
-            return Res::Unknown;
-        }
-        let key = (module, space, name.to_owned());
-        let Some(outermost) = ASKED.with_borrow_mut(|asked| {
-            let outermost = asked.is_empty();
-            asked.insert(key.clone()).then_some(outermost)
-        }) else {
-            return Res::Unknown;
-        };
-        let found = self.lookup_globs_once(module, name, space, hops);
-        ASKED.with_borrow_mut(|asked| {
-            if outermost {
-                asked.clear();
-            } else if found != Res::Unknown {
-                asked.remove(&key);
-            }
-        });
-        found
-    }
-
-    fn lookup_globs_once(&self, module: ModId, name: &str, space: Space, hops: u32) -> Res {
+        let mut visited = vec![module];
+        let mut queue: Vec<&Glob<'a>> = self.module(module).globs.iter().rev().collect();
         let mut unusual = Res::Unknown;
-        for (u, cfg) in &self.module(module).globs {
-            let names: Vec<&str> = u.path.iter().map(String::as_str).collect();
-            let base = self.import_path(module, &names, u.global, Space::Types, hops + 1);
-            let found = match base {
-                Res::Mod(m) if m != module => self.lookup_in(m, name, space, hops + 1),
-                Res::Def(d) => match self.step(Res::Def(d), name, space, hops + 1) {
+        while let Some(glob) = queue.pop() {
+            let found = match &glob.base {
+                Res::Mod(m) if !visited.contains(m) => {
+                    visited.push(*m);
+                    queue.extend(self.module(*m).globs.iter().rev());
+                    self.lookup_own(*m, name, space, hops + 1)
+                }
+                Res::Def(d) => match self.step(Res::Def(*d), name, space, hops + 1) {
                     v @ Res::Variant(..) => v,
                     _ => Res::Unknown,
                 },
-                Res::External(path) => {
-                    let full = format!("{path}::{name}");
-                    let exported = path.contains("atomic") && crate::ir::Ordering::from_name(name).is_none()
-                        || path.ends_with("sync")
-                        || path.ends_with("prelude");
-                    // Only names that the vocabulary knows can be told to come from a foreign glob.
-                    let known =
-                        exported && (vocabulary::by_name(name).is_some() || name == "Ordering" || name == "fence");
-                    if known { Res::External(full) } else { Res::Unknown }
-                }
+                Res::External(path) => foreign_glob(path, name),
                 _ => Res::Unknown,
             };
-            if self.fits(&found, space) && found != Res::Unknown {
-                if !is_unusual(cfg) {
+            if self.fits(&found, space) {
+                if !is_unusual(&glob.cfg) {
                     return found;
                 }
                 unusual = found;
             }
         }
         unusual
+    }
+
+    /// Finds out what the globs' paths lead to. A path may itself lead through other globs, hence the rounds.
+    pub(super) fn link_globs(&mut self) {
+        const ROUNDS: usize = 4;
+        for _ in 0..ROUNDS {
+            let mut changed = false;
+            for m in 0..self.mods.len() {
+                for g in 0..self.mods[m].globs.len() {
+                    let glob = &self.mods[m].globs[g];
+                    if glob.base != Res::Unknown {
+                        continue;
+                    }
+                    let names: Vec<&str> = glob.path.path.iter().map(String::as_str).collect();
+                    let base = self.import_path(ModId(m as u32), &names, glob.path.global, Space::Types, 0);
+                    changed |= base != Res::Unknown;
+                    self.mods[m].globs[g].base = base;
+                }
+            }
+            if !changed {
+                return;
+            }
+        }
     }
 
     /// What an import's path leads to. In the 2015 edition paths start at the crate root, so that is tried too.

@@ -113,7 +113,9 @@ fn deciding_load<'f>(facts: &'f Facts<'_>, body: BodyId, decision: &Decision, ac
     let seen = facts.seen(body);
     let op = facts.op(act.op);
     let location = op.location?;
-    if !is_unconditional(facts, act) || !facts.is_controlled(body, decision, act.event) {
+    // What a helper does on some ways only is decided by the helper.
+    let certain = act.is_direct() || act.always;
+    if !certain || !is_unconditional(facts, act) || !facts.is_controlled(body, decision, act.event) {
         return None;
     }
     let load = decision.flows.ops.iter().chain(&decision.flows.compared).map(|&i| &seen[i]).find(|l| {
@@ -128,6 +130,10 @@ fn deciding_load<'f>(facts: &'f Facts<'_>, body: BodyId, decision: &Decision, ac
         || facts.is_alone(body, act)
         || facts.is_guarded(location, act.op)
         || settled_under_lock(facts, act)
+        || facts.context(act.op).vouched
+        || facts.context(act.op).claimed
+        || facts.is_claimed(body, act.event)
+        || lowers_for_good(facts, location, act)
         || decided_by_rmw(facts, body, load, act)
         || is_idempotent(facts, body, decision, act)
         || is_own_id(facts, body, decision)
@@ -199,7 +205,23 @@ fn writes_once(facts: &Facts<'_>, location: crate::facts::LocId, act: &Seen) -> 
         op.kind == AtomicOpKind::Store && (w == act.op || op.body == facts.op(act.op).body)
     }) && facts.op(act.op).value_type != Type::Prim("bool")
         && act.stored.ops.is_empty()
-        && !act.stored.is_constant()
+        && (!act.stored.is_constant() || is_choice(facts, act))
+}
+
+/// A flag that is only ever cleared: a capability that turned out to be missing, an optimisation given up.
+fn lowers_for_good(facts: &Facts<'_>, location: crate::facts::LocId, act: &Seen) -> bool {
+    let clears = |o: crate::facts::OpId| {
+        let op = facts.op(o);
+        op.kind == AtomicOpKind::Store
+            && op.new_value().is_some_and(|v| matches!(facts.value(op.body, v), ValueKind::Bool(false)))
+    };
+    clears(act.op) && facts.shared_writes(location).all(clears)
+}
+
+/// One of several constants, as a computation has it.
+fn is_choice(facts: &Facts<'_>, act: &Seen) -> bool {
+    let op = facts.op(act.op);
+    op.new_value().is_some_and(|v| matches!(facts.value(op.body, v), ValueKind::Phi(_)))
 }
 
 /// The load is compared with something of the caller's own (its thread's id): only the owner gets past.
@@ -225,13 +247,23 @@ fn mentions_id(facts: &Facts<'_>, body: BodyId, value: ValueId, depth: u32) -> b
             }
             _ => false,
         },
-        ValueKind::Read(p) => match p.base {
-            crate::ir::Base::Local(_, v) | crate::ir::Base::Value(v) => mentions_id(facts, body, v, depth + 1),
-            crate::ir::Base::Path(_) => false,
-        },
+        ValueKind::Read(p) => place_mentions_id(facts, body, p, depth),
         ValueKind::Cast(v, _) | ValueKind::Part { of: v, .. } => mentions_id(facts, body, *v, depth + 1),
         _ => false,
     }
+}
+
+fn place_mentions_id(facts: &Facts<'_>, body: BodyId, place: &crate::ir::Place, depth: u32) -> bool {
+    let by_field = place.proj.iter().any(|p| matches!(p, crate::ir::Proj::Field(f) if named_like_id(f)));
+    by_field
+        || match place.base {
+            crate::ir::Base::Local(_, v) | crate::ir::Base::Value(v) => mentions_id(facts, body, v, depth + 1),
+            crate::ir::Base::Path(_) => false,
+        }
+}
+
+fn named_like_id(name: &str) -> bool {
+    name.split('_').any(|w| matches!(w, "id" | "tid" | "current"))
 }
 
 fn report(cx: &Cx<'_>, body: BodyId, load: &Seen, act: &Seen) -> Finding {

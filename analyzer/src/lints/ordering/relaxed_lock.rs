@@ -6,7 +6,7 @@ use crate::facts::flow::loop_within;
 use crate::facts::role::RoleKind;
 use crate::facts::{Facts, LocId, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
-use crate::ir::{AtomicOpKind, BlockId, EventId, Terminator, ValueId, ValueKind};
+use crate::ir::{AtomicOpKind, BlockId, Callee, EventId, EventKind, Terminator, ValueId, ValueKind};
 use crate::lint::{Cx, declare_lint};
 use crate::resolve::{BodyId, Type};
 
@@ -121,7 +121,11 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
         for &id in &facts.location(location).ops {
             let op = facts.op(id);
             let Some(seen) = facts.seen(op.body).iter().find(|s| s.op == id && s.is_direct()) else { continue };
-            if facts.is_alone(op.body, seen) || facts.context(id).locks.iter().any(|(_, shared)| !shared) {
+            // What a closure returns is not the answer to "is it taken".
+            if facts.program.body(op.body).parent.is_some()
+                || facts.is_alone(op.body, seen)
+                || facts.context(id).locks.iter().any(|(_, shared)| !shared)
+            {
                 continue;
             }
             let side = if is_taken_unacquired(facts, op.body, seen) || is_awaited_unacquired(facts, op.body, seen) {
@@ -205,11 +209,8 @@ fn is_taken_unacquired(facts: &Facts<'_>, body: BodyId, seen: &Seen) -> bool {
         return false;
     }
     let outcome = facts.outcome(body, seen);
-    let starts: Vec<BlockId> = if outcome.success.is_empty() {
-        vec![facts.flow(body).block_of(seen.event)]
-    } else {
-        outcome.success
-    };
+    let starts: Vec<BlockId> =
+        if outcome.success.is_empty() { vec![facts.flow(body).block_of(seen.event)] } else { outcome.success };
     starts.iter().any(|b| reaches_success(facts, body, seen.event, *b))
 }
 
@@ -247,9 +248,9 @@ fn is_taking_fn(facts: &Facts<'_>, body: BodyId) -> bool {
     let name = facts.program.def(owner).item.name.to_lowercase();
     let words: Vec<&str> = name.split('_').collect();
     let takes = words.iter().any(|w| TAKES.contains(w));
-    let other = words
-        .iter()
-        .any(|w| GIVES_BACK.contains(w) || matches!(*w, "is" | "bump" | "wake" | "unpark" | "count" | "force" | "poison"));
+    let other = words.iter().any(|w| {
+        GIVES_BACK.contains(w) || matches!(*w, "is" | "bump" | "wake" | "unpark" | "count" | "force" | "poison")
+    });
     takes && !other
 }
 
@@ -266,7 +267,9 @@ fn reaches_success(facts: &Facts<'_>, body: BodyId, from: EventId, block: BlockI
         }
         let events = &ir.blocks[at.index()].events;
         let start = if at == own && at == block { flow.position(from) + 1 } else { 0 };
-        let stopped = events[start.min(events.len())..].iter().any(|e| *e == from || facts.sync_at(body, *e).acquires);
+        // A thread that goes to sleep has not got the lock yet.
+        let stops = |e: EventId| e == from || facts.sync_at(body, e).acquires || is_sleep(facts, body, e);
+        let stopped = events[start.min(events.len())..].iter().any(|e| stops(*e));
         if stopped {
             continue;
         }
@@ -276,6 +279,16 @@ fn reaches_success(facts: &Facts<'_>, body: BodyId, from: EventId, block: BlockI
         }
     }
     false
+}
+
+fn is_sleep(facts: &Facts<'_>, body: BodyId, event: EventId) -> bool {
+    let EventKind::Call(call) = &facts.event(body, event).kind else { return false };
+    let name = match &call.callee {
+        Callee::Path(p) => p.last(),
+        Callee::Method { name, .. } => name,
+        Callee::Value(_) => "",
+    };
+    name.split('_').any(|w| matches!(w, "park" | "sleep" | "futex" | "wait"))
 }
 
 /// `false`, `None`, `Err(…)`: the lock was not taken.
@@ -366,7 +379,9 @@ fn report(cx: &Cx<'_>, location: LocId, body: BodyId, seen: &Seen, side: Side) -
             .ending("may not see A's write"),
     );
     finding.help = Some(match (side, op.kind) {
-        (Side::Taken, AtomicOpKind::Load) => "read it with `Acquire`, or put `fence(Acquire)` after the loop".to_owned(),
+        (Side::Taken, AtomicOpKind::Load) => {
+            "read it with `Acquire`, or put `fence(Acquire)` after the loop".to_owned()
+        }
         (Side::Taken, _) => format!("take it with `Acquire`: `{}(…, Acquire)`", op.method),
         (Side::GivenBack, _) => format!("give it back with `Release`: `{}(…, Release)`", op.method),
     });

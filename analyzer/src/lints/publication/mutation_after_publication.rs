@@ -178,9 +178,7 @@ fn comes_after(facts: &Facts<'_>, body: BodyId, s: &Seen, stored: ValueId, write
         });
     }
     let stop = |e| {
-        made == Some(e)
-            || e != s.event
-                && facts.seen(body).iter().any(|x| x.event == e && facts.op(x.op).kind.is_rmw())
+        made == Some(e) || e != s.event && facts.seen(body).iter().any(|x| x.event == e && facts.op(x.op).kind.is_rmw())
     };
     flow.reaches_avoiding(facts.program.body(body).ir, s.event, write.event, stop)
 }
@@ -234,7 +232,8 @@ fn is_taken(facts: &Facts<'_>, body: BodyId, load: &Seen, write: &Touch) -> bool
     let flow = facts.flow(body);
     facts.seen(body).iter().any(|s| {
         facts.op(s.op).kind.is_rmw()
-            && (flow.dominates(s.event, write.event) || flow.reaches(load.event, s.event) && flow.reaches(s.event, write.event))
+            && (flow.dominates(s.event, write.event)
+                || flow.reaches(load.event, s.event) && flow.reaches(s.event, write.event))
     })
 }
 
@@ -259,17 +258,19 @@ fn flag_raised_before<'f>(facts: &'f Facts<'_>, body: BodyId, write: &'f Touch) 
             && !facts.is_alone(body, s)
             && !matches!(facts.role(location).kind, RoleKind::Lock | RoleKind::Sequence | RoleKind::RingIndex);
         let writes_location = |e| {
-            facts.seen(body).iter().any(|x| {
-                x.event == e && facts.op(x.op).kind.writes() && facts.op(x.op).location == Some(location)
-            })
+            facts
+                .seen(body)
+                .iter()
+                .any(|x| x.event == e && facts.op(x.op).kind.writes() && facts.op(x.op).location == Some(location))
         };
         let late = raised
             && flow.reaches_avoiding(ir, s.event, write.event, writes_location)
             && !facts.seen(body).iter().any(|x| writes_location(x.event) && flow.reaches(write.event, x.event))
             && is_first_write(facts, body, s, write)
-            && facts.follows(location).iter().any(|f| {
-                matches!(f.how, How::Guards(_)) && f.key.as_ref() == Some(key) && f.body != body
-            });
+            && facts
+                .follows(location)
+                .iter()
+                .any(|f| matches!(f.how, How::Guards(_)) && f.key.as_ref() == Some(key) && f.body != body);
         late.then_some(Late { body, location, visible: s, write, how: Way::Flag })
     })
 }
@@ -291,7 +292,9 @@ fn report(cx: &Cx<'_>, late: &Late<'_>) -> Finding {
         None => "the object".to_owned(),
     };
     let message = match late.how {
-        Way::OldName => format!("{what} is written after {name} made it visible: a reader may see either, or half of it"),
+        Way::OldName => {
+            format!("{what} is written after {name} made it visible: a reader may see either, or half of it")
+        }
         Way::Loaded => format!("{what} is written while other threads can read it through {name}"),
         Way::Flag => format!("{what} is written after {name} told the readers that it is ready"),
     };

@@ -1,0 +1,6 @@
+use atomic_lint::allow;
+
+#[allow(torn_snapshot)]
+struct Imported;
+
+fn main() {}
