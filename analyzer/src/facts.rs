@@ -19,6 +19,7 @@ pub mod reclaim;
 pub mod region;
 pub mod retry;
 pub mod role;
+mod same_memory;
 pub mod shards;
 pub mod sharing;
 pub mod touch;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::facts::flow::loop_within;
+use crate::facts::pairing::lacks_acquire;
 use crate::facts::role::RoleKind;
 use crate::facts::{Facts, LocId, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
@@ -214,31 +215,28 @@ fn is_taken_unacquired(facts: &Facts<'_>, body: BodyId, seen: &Seen) -> bool {
     starts.iter().any(|b| reaches_success(facts, body, seen.event, *b))
 }
 
-/// A loop that waits for the lock by this load ends, and the function returns with no acquire after it.
+/// A loop that waits for the lock is left on the strength of this read (a load, or what a failed CAS found), and
+/// the function returns with no acquire after it.
 fn is_awaited_unacquired(facts: &Facts<'_>, body: BodyId, seen: &Seen) -> bool {
     let op = facts.op(seen.op);
-    if op.kind != AtomicOpKind::Load || !seen.orders.lacks_acquire() || !is_taking_fn(facts, body) {
-        return false;
-    }
+    let starts = match op.kind {
+        AtomicOpKind::Load if seen.orders.lacks_acquire() => vec![facts.flow(body).block_of(seen.event)],
+        AtomicOpKind::Cas { .. } if lacks_acquire(seen.orders.failure) => facts.outcome(body, seen).failure,
+        _ => return false,
+    };
+    is_taking_fn(facts, body)
+        && ends_a_loop(facts, body, seen)
+        && starts.iter().any(|b| reaches_success(facts, body, seen.event, *b))
+}
+
+fn ends_a_loop(facts: &Facts<'_>, body: BodyId, seen: &Seen) -> bool {
     let ir = facts.program.body(body).ir;
-    let flow = facts.flow(body);
     let index = facts.seen(body).iter().position(|s| std::ptr::eq(s, seen));
     facts.decisions(body).iter().any(|d| {
         let Some(in_loop) = ir.blocks[d.block.index()].in_loop else { return false };
         let relies = index.is_some_and(|i| d.flows.ops.contains(&i) || d.flows.compared.contains(&i));
-        let only_this_location = d
-            .flows
-            .ops
-            .iter()
-            .chain(&d.flows.compared)
-            .all(|&i| facts.op(facts.seen(body)[i].op).kind == AtomicOpKind::Load);
-        relies
-            && only_this_location
-            && flow
-                .successors(d.block)
-                .iter()
-                .filter(|s| !loop_within(ir, ir.blocks[s.index()].in_loop, in_loop))
-                .any(|s| reaches_success(facts, body, seen.event, *s))
+        let leaves = |s: &BlockId| !loop_within(ir, ir.blocks[s.index()].in_loop, in_loop);
+        relies && facts.flow(body).successors(d.block).iter().any(leaves)
     })
 }
 
