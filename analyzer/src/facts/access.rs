@@ -679,7 +679,13 @@ fn evaluation_order(program: &Program<'_>, body: BodyId) -> Vec<u32> {
 }
 
 /// A callee's place in the caller's terms.
-pub(super) fn transport_place(program: &Program<'_>, body: BodyId, event: EventId, callee: BodyId, place: &PlaceRef) -> PlaceRef {
+pub(super) fn transport_place(
+    program: &Program<'_>,
+    body: BodyId,
+    event: EventId,
+    callee: BodyId,
+    place: &PlaceRef,
+) -> PlaceRef {
     let mut moved = place.clone();
     match place.root {
         Root::Param(b, index) if b == callee => {

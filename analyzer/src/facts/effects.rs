@@ -10,11 +10,9 @@ mod known;
 use rustc_hash::FxHashSet;
 
 use crate::facts::Facts;
-use crate::ir::{
-    Base, Call, Callee, EventId, EventKind, LocalId, Place, Proj, Receiver, ValueId, ValueKind, operands,
-};
-use crate::resolve::{BodyId, Known, Type};
+use crate::ir::{Base, Call, Callee, EventId, EventKind, LocalId, Place, Proj, Receiver, ValueId, ValueKind, operands};
 use crate::resolve::places::{PlaceRef, Root};
+use crate::resolve::{BodyId, Known, Type};
 
 /// How many effects of a helper its callers see.
 const MAX_SUMMARY: usize = 24;
@@ -129,9 +127,7 @@ fn own(facts: &Facts<'_>, body: BodyId) -> Vec<Effect> {
                     _ => None,
                 };
                 let value = match receiver {
-                    Some(Place { base: Base::Local(_, v) | Base::Value(v), .. })
-                        if kind != EffectKind::Free =>
-                    {
+                    Some(Place { base: Base::Local(_, v) | Base::Value(v), .. }) if kind != EffectKind::Free => {
                         Some(*v)
                     }
                     _ => call.args.first().copied(),
@@ -258,12 +254,10 @@ impl Facts<'_> {
             ValueKind::Part { of, variant: Some(variant), .. } if matches!(variant.as_str(), "Some" | "Ok") => {
                 again(*of)
             }
-            ValueKind::Read(p) | ValueKind::Ref { place: p, .. } | ValueKind::RawRef { place: p, .. } => {
-                match p.base {
-                    Base::Local(_, v) | Base::Value(v) if p.proj.iter().all(|x| *x == Proj::Deref) => again(v),
-                    _ => None,
-                }
-            }
+            ValueKind::Read(p) | ValueKind::Ref { place: p, .. } | ValueKind::RawRef { place: p, .. } => match p.base {
+                Base::Local(_, v) | Base::Value(v) if p.proj.iter().all(|x| *x == Proj::Deref) => again(v),
+                _ => None,
+            },
             ValueKind::Mutated { before, .. } => again(*before),
             _ => None,
         }

@@ -4,8 +4,8 @@
 //! same. What is not listed has no known effect.
 
 use super::EffectKind;
-use crate::ir::{Call, Callee, ItemKind, MacroCall, Path, Place, ValueId};
 use crate::facts::Facts;
+use crate::ir::{Call, Callee, ItemKind, MacroCall, Path, Place, ValueId};
 use crate::resolve::calls::Target;
 use crate::resolve::{BodyId, Known, Type};
 
@@ -64,13 +64,7 @@ fn of_path(path: &str, last: &str) -> Option<EffectKind> {
     })
 }
 
-fn of_method(
-    facts: &Facts<'_>,
-    body: BodyId,
-    receiver: &Place,
-    name: &str,
-    args: &[ValueId],
-) -> Option<EffectKind> {
+fn of_method(facts: &Facts<'_>, body: BodyId, receiver: &Place, name: &str, args: &[ValueId]) -> Option<EffectKind> {
     use EffectKind::*;
     if !is_listed(name) {
         return None;
@@ -100,7 +94,9 @@ fn of_method(
     let guard_types = [Known::Mutex, Known::RwLock];
     Some(match name {
         "lock" | "lock_arc" | "blocking_lock" | "lock_blocking" | "lock_irqsave"
-            if known(&guard_types) || external(&["Mutex", "Lock", "Stdout", "Stderr"]) || unknown && args.is_empty() =>
+            if known(&guard_types)
+                || external(&["Mutex", "Lock", "Stdout", "Stderr"])
+                || unknown && args.is_empty() =>
         {
             Lock
         }
@@ -175,19 +171,103 @@ fn of_method(
 fn is_listed(name: &str) -> bool {
     matches!(
         name,
-        "lock" | "lock_arc" | "blocking_lock" | "lock_blocking" | "lock_irqsave" | "write" | "read"
-            | "upgradable_read" | "blocking_write" | "blocking_read" | "try_lock" | "try_write" | "try_read" | "send"
-            | "try_send" | "blocking_send" | "unbounded_send" | "send_timeout" | "recv" | "try_recv" | "recv_timeout"
-            | "blocking_recv" | "gen_range" | "gen_bool" | "random_range" | "random_bool" | "next_u32" | "next_u64"
-            | "fill_bytes" | "gen_ratio" | "gen" | "random" | "sample" | "shuffle" | "u32" | "u64" | "usize" | "next"
-            | "next_back" | "nth" | "next_if" | "write_all" | "write_fmt" | "flush" | "read_line" | "read_to_end"
-            | "read_to_string" | "read_exact" | "send_to" | "recv_from" | "sync_all" | "sync_data" | "set_len"
-            | "read_until" | "spawn" | "to_vec" | "to_string" | "into_boxed_slice" | "to_owned" | "repeat" | "concat"
-            | "join" | "to_lowercase" | "to_uppercase" | "into_boxed_str" | "collect" | "clone" | "drop_in_place"
-            | "defer" | "defer_unchecked" | "defer_destroy" | "defer_retire" | "retire" | "retire_ptr" | "push"
-            | "push_back" | "push_front" | "push_str" | "insert" | "extend" | "append" | "remove" | "pop"
-            | "pop_front" | "pop_back" | "clear" | "truncate" | "drain" | "retain" | "swap_remove" | "entry"
-            | "extend_from_slice" | "resize" | "split_off" | "set" | "replace" | "update"
+        "lock"
+            | "lock_arc"
+            | "blocking_lock"
+            | "lock_blocking"
+            | "lock_irqsave"
+            | "write"
+            | "read"
+            | "upgradable_read"
+            | "blocking_write"
+            | "blocking_read"
+            | "try_lock"
+            | "try_write"
+            | "try_read"
+            | "send"
+            | "try_send"
+            | "blocking_send"
+            | "unbounded_send"
+            | "send_timeout"
+            | "recv"
+            | "try_recv"
+            | "recv_timeout"
+            | "blocking_recv"
+            | "gen_range"
+            | "gen_bool"
+            | "random_range"
+            | "random_bool"
+            | "next_u32"
+            | "next_u64"
+            | "fill_bytes"
+            | "gen_ratio"
+            | "gen"
+            | "random"
+            | "sample"
+            | "shuffle"
+            | "u32"
+            | "u64"
+            | "usize"
+            | "next"
+            | "next_back"
+            | "nth"
+            | "next_if"
+            | "write_all"
+            | "write_fmt"
+            | "flush"
+            | "read_line"
+            | "read_to_end"
+            | "read_to_string"
+            | "read_exact"
+            | "send_to"
+            | "recv_from"
+            | "sync_all"
+            | "sync_data"
+            | "set_len"
+            | "read_until"
+            | "spawn"
+            | "to_vec"
+            | "to_string"
+            | "into_boxed_slice"
+            | "to_owned"
+            | "repeat"
+            | "concat"
+            | "join"
+            | "to_lowercase"
+            | "to_uppercase"
+            | "into_boxed_str"
+            | "collect"
+            | "clone"
+            | "drop_in_place"
+            | "defer"
+            | "defer_unchecked"
+            | "defer_destroy"
+            | "defer_retire"
+            | "retire"
+            | "retire_ptr"
+            | "push"
+            | "push_back"
+            | "push_front"
+            | "push_str"
+            | "insert"
+            | "extend"
+            | "append"
+            | "remove"
+            | "pop"
+            | "pop_front"
+            | "pop_back"
+            | "clear"
+            | "truncate"
+            | "drain"
+            | "retain"
+            | "swap_remove"
+            | "entry"
+            | "extend_from_slice"
+            | "resize"
+            | "split_off"
+            | "set"
+            | "replace"
+            | "update"
     )
 }
 
@@ -202,9 +282,11 @@ pub(super) fn of_macro(facts: &Facts<'_>, call: &MacroCall) -> Option<EffectKind
         "vec" if !call.args.is_empty() || call.opaque => Allocate,
         _ => return None,
     };
-    let own = facts.program.defs.iter().any(|d| {
-        matches!(d.item.kind, ItemKind::MacroRules) && d.item.name == call.path.last()
-    });
+    let own = facts
+        .program
+        .defs
+        .iter()
+        .any(|d| matches!(d.item.kind, ItemKind::MacroRules) && d.item.name == call.path.last());
     (!own || call.path.segments.len() > 1 && call.path.segments[0].name != "crate").then_some(kind)
 }
 
@@ -218,7 +300,10 @@ impl Facts<'_> {
             Type::Tuple(items) => items.iter().any(|t| self.owns_heap(t, depth + 1)),
             Type::External(path, _) => {
                 let last = path.rsplit("::").next().unwrap_or("");
-                matches!(last, "BinaryHeap" | "LinkedList" | "PathBuf" | "OsString" | "CString" | "IndexSet" | "FxHashSet")
+                matches!(
+                    last,
+                    "BinaryHeap" | "LinkedList" | "PathBuf" | "OsString" | "CString" | "IndexSet" | "FxHashSet"
+                )
             }
             Type::Adt(adt, _) if depth < 4 && self.program.derives(*adt, "Clone") => {
                 match &self.program.def(*adt).item.kind {

@@ -10,8 +10,8 @@ use crate::facts::{Facts, Seen};
 use crate::finding::{Finding, Interleaving, Label};
 use crate::ir::{AtomicOpKind, Cfg, EventKind};
 use crate::lint::{Cx, declare_lint};
-use crate::resolve::places::{PlaceRef, Root};
 use crate::resolve::BodyId;
+use crate::resolve::places::{PlaceRef, Root};
 
 declare_lint! {
     /// Finds effects inside the part of a compare-and-swap loop that runs again when the CAS fails: output, logging,
@@ -128,10 +128,7 @@ fn kind_of(r: &Repeated<'_>) -> Option<EffectKind> {
 
 fn is_effect(facts: &Facts<'_>, retry: &Retry, r: &Repeated<'_>) -> bool {
     let Some(part) = retry.parts.iter().find(|p| p.body == r.body) else { return false };
-    if is_backoff(facts, r)
-        || is_for_debugging(facts, r)
-        || is_won_elsewhere(facts, part, r)
-        || facts.is_kept(part, r)
+    if is_backoff(facts, r) || is_for_debugging(facts, r) || is_won_elsewhere(facts, part, r) || facts.is_kept(part, r)
     {
         return false;
     }
@@ -207,10 +204,10 @@ fn is_new_node(facts: &Facts<'_>, retry: &Retry, body: BodyId, place: &PlaceRef)
 /// Memory that the attempt made itself.
 fn is_made_in_attempt(facts: &Facts<'_>, retry: &Retry, part: &Part, place: &PlaceRef) -> bool {
     match place.root {
-        Root::Local(b, l) => b != part.body && !is_around(facts, part.body, b) || b == part.body && !facts.is_outer(retry, part, l),
-        Root::Value(b, v) => {
-            facts.maker_of(b, v, 0).is_some_and(|e| retry.contains(b, facts.flow(b).block_of(e)))
+        Root::Local(b, l) => {
+            b != part.body && !is_around(facts, part.body, b) || b == part.body && !facts.is_outer(retry, part, l)
         }
+        Root::Value(b, v) => facts.maker_of(b, v, 0).is_some_and(|e| retry.contains(b, facts.flow(b).block_of(e))),
         _ => false,
     }
 }
@@ -356,8 +353,12 @@ fn report(cx: &Cx<'_>, retry: &Retry, first: &Repeated<'_>, rest: &[Repeated<'_>
         _ => format!("{what} happens once for each attempt to change {target}, failed ones included"),
     };
     let site = facts.event_site(first.body, first.event);
-    let mut finding =
-        cx.finding(&SIDE_EFFECTS_IN_CAS_LOOP, first.body, Label::new(site, "not undone when the attempt fails"), message);
+    let mut finding = cx.finding(
+        &SIDE_EFFECTS_IN_CAS_LOOP,
+        first.body,
+        Label::new(site, "not undone when the attempt fails"),
+        message,
+    );
     let (origin_body, origin) = first.origin();
     if (origin_body, origin) != (first.body, first.event) {
         finding.secondary.push(Label::new(facts.event_site(origin_body, origin), "it stands here, in a helper"));
@@ -395,9 +396,7 @@ fn report(cx: &Cx<'_>, retry: &Retry, first: &Repeated<'_>, rest: &[Repeated<'_>
         );
     }
     finding.help = Some(match retry.kind {
-        RetryKind::Loop(_) => {
-            "do it once the CAS has succeeded: in its success arm, or behind the loop".to_owned()
-        }
+        RetryKind::Loop(_) => "do it once the CAS has succeeded: in its success arm, or behind the loop".to_owned(),
         RetryKind::Pure => "move it to the caller, behind the CAS, or take `#[cas_pure]` off".to_owned(),
         _ => "let the closure only compute the new value, and act on what the update returns".to_owned(),
     });

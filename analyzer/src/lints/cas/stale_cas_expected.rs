@@ -176,9 +176,13 @@ fn looks_again(facts: &Facts<'_>, retry: &Retry, l: &CasLoop) -> bool {
         let reads = |i: &usize| {
             let s = &seen[*i];
             let op = facts.op(s.op);
-            *i != l.cas && op.location == retry.location && op.kind.reads() && facts.is_in_loop(body, facts.event(body, s.event).block, l)
+            *i != l.cas
+                && op.location == retry.location
+                && op.kind.reads()
+                && facts.is_in_loop(body, facts.event(body, s.event).block, l)
         };
-        let of_failure = d.flows.compared.contains(&l.cas) && !l.outcome.success.iter().any(|s| facts.flow(body).successors(d.block).contains(s));
+        let of_failure = d.flows.compared.contains(&l.cas)
+            && !l.outcome.success.iter().any(|s| facts.flow(body).successors(d.block).contains(s));
         facts.is_in_loop(body, d.block, l) && (d.flows.ops.iter().chain(&d.flows.compared).any(reads) || of_failure)
     })
 }
@@ -206,6 +210,7 @@ fn report(cx: &Cx<'_>, retry: &Retry, l: &CasLoop, load: &Seen) -> Finding {
             .step(0, Some(site), "CAS 5 → … fails", "6")
             .ending("and so on"),
     );
-    finding.help = Some("take the value that the failed CAS returns (`Err(now) => expected = now`), or load again".to_owned());
+    finding.help =
+        Some("take the value that the failed CAS returns (`Err(now) => expected = now`), or load again".to_owned());
     finding
 }

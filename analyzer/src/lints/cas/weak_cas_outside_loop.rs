@@ -2,9 +2,7 @@
 
 use crate::facts::{Facts, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
-use crate::ir::{
-    AtomicOpKind, BlockId, BodyKind, EventId, EventKind, Pattern, Terminator, ValueId, ValueKind,
-};
+use crate::ir::{AtomicOpKind, BlockId, BodyKind, EventId, EventKind, Pattern, Terminator, ValueId, ValueKind};
 use crate::lint::{Cx, declare_lint};
 use crate::resolve::BodyId;
 use crate::resolve::calls::Target;
@@ -104,7 +102,11 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
 
 /// Whether a failure leads to another attempt at the same location, here or in every caller.
 fn is_retried(facts: &Facts<'_>, body: BodyId, cas: &Seen, depth: u32) -> bool {
-    if is_in_retry_loop(facts, body, cas) || goes_on(facts, body, cas) || tests_the_failure(facts, body, cas) {
+    if is_in_retry_loop(facts, body, cas)
+        || goes_on(facts, body, cas)
+        || tests_the_failure(facts, body, cas)
+        || asks_for_retry(facts, body, cas)
+    {
         return true;
     }
     if !hands_out_verdict(facts, body, cas) {
@@ -164,6 +166,42 @@ fn is_slow_path(facts: &Facts<'_>, body: BodyId, event: EventId) -> bool {
         _ => false,
     };
     cold || ["slow", "cold", "contended"].iter().any(|w| name.contains(w))
+}
+
+/// Failure returns something that is named for trying again: `Steal::Retry`, `Err(Contended)`.
+fn asks_for_retry(facts: &Facts<'_>, body: BodyId, cas: &Seen) -> bool {
+    let outcome = facts.outcome(body, cas);
+    let flow = facts.flow(body);
+    let names = |p: &crate::ir::Path| {
+        let last = p.last().to_lowercase();
+        ["retry", "again", "conten", "spurious", "conflict"].iter().any(|w| last.contains(w))
+    };
+    facts.program.body(body).ir.blocks.iter().enumerate().any(|(i, b)| {
+        let after = outcome.failure.iter().any(|f| flow.block_dominates(*f, BlockId(i as u32)));
+        let Terminator::Return(Some(v)) = b.term else { return false };
+        let mut named = false;
+        let mut values = vec![(v, after)];
+        if let ValueKind::Phi(ops) = facts.value(body, v) {
+            values = ops
+                .iter()
+                .map(|(from, v)| (*v, outcome.failure.iter().any(|f| flow.block_dominates(*f, *from))))
+                .collect();
+        }
+        for (v, after) in values {
+            named |= after
+                && match facts.value(body, v) {
+                    ValueKind::Path(p) => names(p),
+                    ValueKind::Struct { path, fields, .. } => {
+                        names(path)
+                            || fields
+                                .iter()
+                                .any(|(_, v)| matches!(facts.value(body, *v), ValueKind::Path(p) if names(p)))
+                    }
+                    _ => false,
+                };
+        }
+        named
+    })
 }
 
 /// What the failure handed back is compared with something: the function tells spurious failures apart.
@@ -276,7 +314,9 @@ fn excluded_arm(facts: &Facts<'_>, body: BodyId, cas: &Seen) -> Option<EventId> 
             continue;
         }
         let inner = |p: &Pattern| match p {
-            Pattern::Struct { path, fields } if of_result && path.last() == "Err" => fields.first().map(|f| f.1.clone()),
+            Pattern::Struct { path, fields } if of_result && path.last() == "Err" => {
+                fields.first().map(|f| f.1.clone())
+            }
             Pattern::Any => Some(Pattern::Any),
             p if !of_result => Some(p.clone()),
             _ => None,
