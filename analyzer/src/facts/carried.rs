@@ -133,13 +133,13 @@ impl Facts<'_> {
     }
 
     fn call_operands(&self, body: BodyId, value: ValueId, out: &mut Vec<ValueId>) {
-        if let ValueKind::Event(e) = self.value(body, value) {
-            if let EventKind::Call(call) = &self.event(body, *e).kind {
-                if let Callee::Method { receiver, .. } = &call.callee {
-                    operands::of_place(receiver, &mut |v| out.push(*v));
-                }
-                out.extend(&call.args);
+        if let ValueKind::Event(e) = self.value(body, value)
+            && let EventKind::Call(call) = &self.event(body, *e).kind
+        {
+            if let Callee::Method { receiver, .. } = &call.callee {
+                operands::of_place(receiver, &mut |v| out.push(*v));
             }
+            out.extend(&call.args);
         }
     }
 
@@ -261,12 +261,11 @@ impl Facts<'_> {
                         from = ops.iter().any(|(_, v)| family.contains(v) || assigned.contains(v));
                     }
                     ValueKind::Event(e) => {
-                        if let EventKind::Call(call) = &ir.events[e.index()].kind {
-                            if let Callee::Method { receiver, name, .. } = &call.callee {
-                                if is_arithmetic(name) {
-                                    operands::of_place(receiver, &mut |v| from |= family.contains(v));
-                                }
-                            }
+                        if let EventKind::Call(call) = &ir.events[e.index()].kind
+                            && let Callee::Method { receiver, name, .. } = &call.callee
+                            && is_arithmetic(name)
+                        {
+                            operands::of_place(receiver, &mut |v| from |= family.contains(v));
                         }
                     }
                     ValueKind::Closure(_) | ValueKind::AsyncBlock(_) => {}

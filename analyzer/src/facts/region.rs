@@ -139,10 +139,11 @@ impl Facts<'_> {
     pub fn is_kept(&self, part: &Part, r: &Repeated<'_>) -> bool {
         let direct =
             matches!(r.what, What::Effect(e) if e.is_direct()) || matches!(r.what, What::Op(s) if s.is_direct());
-        if let EventKind::Call(call) = &self.event(r.body, r.event).kind {
-            if !direct && runs_when_missing(self.callee_name(call)) {
-                return true;
-            }
+        if let EventKind::Call(call) = &self.event(r.body, r.event).kind
+            && !direct
+            && runs_when_missing(self.callee_name(call))
+        {
+            return true;
         }
         let ir = self.program.body(r.body).ir;
         let flow = self.flow(r.body);
@@ -219,7 +220,7 @@ impl Facts<'_> {
         new_values.into_iter().any(|(b, new)| {
             let target = self.program.value_ref(b, new);
             let same_root = target.root != Root::Unknown && target.root == place.root;
-            same_root && !self.is_around_cas(retry, place) || b == body && self.root_flows_into(b, place, new)
+            same_root && !self.is_around_cas(retry, place) || b == body && self.root_flows_into(retry, b, place, new)
         })
     }
 
@@ -238,7 +239,7 @@ impl Facts<'_> {
         retry.op.is_some_and(|op| self.op(op).place.root == place.root)
     }
 
-    fn root_flows_into(&self, body: BodyId, place: &PlaceRef, new: ValueId) -> bool {
+    fn root_flows_into(&self, retry: &Retry, body: BodyId, place: &PlaceRef, new: ValueId) -> bool {
         let values = &self.program.body(body).ir.values;
         let root = match place.root {
             Root::Value(b, v) if b == body => Some(v),
@@ -251,7 +252,9 @@ impl Facts<'_> {
         root.is_some_and(|root| {
             // What was loaded from the location is the old node, not the new one.
             let loaded = match self.value(body, root) {
-                ValueKind::Event(e) => self.seen(body).iter().any(|s| s.event == *e),
+                ValueKind::Event(e) => {
+                    self.seen(body).iter().any(|s| s.event == *e && self.op(s.op).location == retry.location)
+                }
                 _ => false,
             };
             !loaded && self.derives_from(body, new, root)

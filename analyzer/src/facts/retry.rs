@@ -3,7 +3,7 @@
 use super::flow::loop_within;
 use super::{Facts, Seen};
 use crate::ir::{
-    AtomicOpKind, Base, BinOp, BlockId, Callee, EventId, EventKind, LoopId, Pattern, Place, Terminator, ValueId,
+    AtomicOpKind, Base, BinOp, BlockId, Call, Callee, EventId, EventKind, LoopId, Pattern, Place, Terminator, ValueId,
     ValueKind,
 };
 use crate::resolve::BodyId;
@@ -95,12 +95,12 @@ impl Facts<'_> {
                     out.failure.push(no);
                 }
                 Terminator::Try { on, ok, error }
-                    if !matches!(tells, Tells::Bool(_)) && self.is_alias(body, *on, value, 0) =>
+                    if !matches!(tells, Tells::Bool(_)) && self.carries(body, *on, value, 0) =>
                 {
                     out.success.push(*ok);
                     out.failure.push(*error);
                 }
-                Terminator::Switch { on, arms } if self.is_alias(body, *on, value, 0) => {
+                Terminator::Switch { on, arms } if self.carries(body, *on, value, 0) => {
                     self.switch_outcome(body, seen, tells, arms, &mut out);
                 }
                 _ => {}
@@ -114,8 +114,8 @@ impl Facts<'_> {
         for (pattern, block) in arms {
             let side = match (pattern, tells) {
                 (Pattern::Struct { path, .. } | Pattern::Path(path), Tells::Result) => match path.last() {
-                    "Ok" => Some(true),
-                    "Err" => Some(false),
+                    "Ok" | "Some" => Some(true),
+                    "Err" | "None" => Some(false),
                     // `compare_and_swap`: the expected constant means success.
                     _ => self.is_expected(body, seen, pattern),
                 },
@@ -219,7 +219,7 @@ impl Facts<'_> {
         let mut tells = None;
         let mut others = Vec::new();
         for (v, block) in returned {
-            let this = if self.is_alias(callee, v, inner_value, 0) {
+            let this = if self.carries(callee, v, inner_value, 0) {
                 Some(inner_tells)
             } else if let Some(p) = self.polarity(callee, v, inner_value, inner_tells, 0) {
                 Some(Tells::Bool(p))
@@ -271,6 +271,25 @@ impl Facts<'_> {
         }
     }
 
+    /// Whether `v` is `verdict` under another name or converted, success staying success: `.ok()`, `.map(…)`.
+    fn carries(&self, body: BodyId, v: ValueId, verdict: ValueId, depth: u32) -> bool {
+        if self.is_alias(body, v, verdict, 0) {
+            return true;
+        }
+        let ValueKind::Event(e) = self.value(body, v) else { return false };
+        match &self.event(body, *e).kind {
+            EventKind::Call(Call { callee: Callee::Method { receiver, name, .. }, .. }) if depth < 4 => {
+                let base = match receiver.base {
+                    Base::Local(_, v) | Base::Value(v) if receiver.proj.is_empty() => v,
+                    _ => return false,
+                };
+                matches!(name.as_str(), "ok" | "map" | "map_err" | "as_ref" | "or_else" | "cloned" | "copied")
+                    && self.carries(body, base, verdict, depth + 1)
+            }
+            _ => false,
+        }
+    }
+
     /// What `cond` being true says of the CAS whose verdict is `value`.
     fn polarity(&self, body: BodyId, cond: ValueId, value: ValueId, tells: Tells, depth: u32) -> Option<bool> {
         if depth > 8 {
@@ -281,7 +300,7 @@ impl Facts<'_> {
         {
             return Some(p);
         }
-        let same = |v: ValueId| self.is_alias(body, v, value, 0);
+        let same = |v: ValueId| self.carries(body, v, value, 0);
         let base = |p: &Place| match p.base {
             Base::Local(_, v) | Base::Value(v) if p.proj.is_empty() => Some(v),
             _ => None,

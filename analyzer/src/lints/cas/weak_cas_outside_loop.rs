@@ -106,6 +106,7 @@ fn is_retried(facts: &Facts<'_>, body: BodyId, cas: &Seen, depth: u32) -> bool {
         || goes_on(facts, body, cas)
         || tests_the_failure(facts, body, cas)
         || asks_for_retry(facts, body, cas)
+        || is_chosen_by_caller(facts, body, cas)
     {
         return true;
     }
@@ -150,11 +151,15 @@ fn goes_on(facts: &Facts<'_>, body: BodyId, cas: &Seen) -> bool {
 /// The events that can run after a failure, those behind a success that runs into the same code left out.
 fn events_after_failure<'f>(facts: &'f Facts<'_>, body: BodyId, cas: &Seen) -> impl Iterator<Item = EventId> + 'f {
     let flow = facts.flow(body);
-    let outcome = facts.outcome(body, cas);
+    let mut from = facts.outcome(body, cas).failure;
+    if from.is_empty() {
+        // What decides is not understood: anything may follow a failure.
+        from = flow.successors(flow.block_of(cas.event)).to_vec();
+    }
     let blocks = &facts.program.body(body).ir.blocks;
     (0..blocks.len() as u32)
         .map(BlockId)
-        .filter(move |b| outcome.failure.iter().any(|f| f == b || flow.block_reaches(*f, *b)))
+        .filter(move |b| from.iter().any(|f| f == b || flow.block_reaches(*f, *b)))
         .flat_map(|b| blocks[b.index()].events.iter().copied())
 }
 
@@ -166,6 +171,25 @@ fn is_slow_path(facts: &Facts<'_>, body: BodyId, event: EventId) -> bool {
         _ => false,
     };
     cold || ["slow", "cold", "contended"].iter().any(|w| name.contains(w))
+}
+
+/// The caller says by an argument whether it wants the weak or the strong form.
+fn is_chosen_by_caller(facts: &Facts<'_>, body: BodyId, cas: &Seen) -> bool {
+    let location = &facts.op(cas.op).place;
+    let has_strong = facts.seen(body).iter().any(|s| {
+        let op = facts.op(s.op);
+        op.kind == (AtomicOpKind::Cas { weak: false }) && op.place.may_alias(location)
+    });
+    let flow = facts.flow(body);
+    let block = flow.block_of(cas.event);
+    has_strong
+        && facts.program.body(body).ir.blocks.iter().enumerate().any(|(i, b)| match b.term {
+            Terminator::Branch { cond, .. } => {
+                let flows = facts.flows_into(body, cond);
+                flow.block_dominates(BlockId(i as u32), block) && !flows.params.is_empty() && flows.ops.is_empty()
+            }
+            _ => false,
+        })
 }
 
 /// Failure returns something that is named for trying again: `Steal::Retry`, `Err(Contended)`.
