@@ -10,10 +10,17 @@ pub mod control;
 pub mod effects;
 pub mod flow;
 pub mod guards;
+pub mod heat;
+pub mod layout;
+pub mod pairing;
 pub mod plain;
+pub mod publication;
 pub mod region;
 pub mod retry;
 pub mod role;
+pub mod shards;
+pub mod sharing;
+pub mod touch;
 pub mod value_flow;
 
 use std::sync::OnceLock;
@@ -26,7 +33,7 @@ use crate::resolve::{BodyId, DefId, Program};
 use crate::source::Sources;
 pub use access::{Coverage, LocId, Location, Op, OpId, Orders, Seen};
 pub use flow::Flow;
-pub use role::Role;
+pub use role::{Role, RoleKind};
 pub use value_flow::Flows;
 
 /// Everything that lints may ask.
@@ -42,6 +49,13 @@ pub struct Facts<'a> {
     seen: Vec<Vec<Seen>>,
     /// Per body: what flows out of it.
     returns: Vec<Option<Flows>>,
+    /// Per body: the calls of bodies of the analysed crates, closures that run in place included.
+    calls: Vec<Vec<(EventId, BodyId)>>,
+    /// The bodies in groups that call each other, callees first.
+    call_order: Vec<Vec<BodyId>>,
+    touches: Vec<Vec<touch::Touch>>,
+    sync: Vec<pairing::Sync>,
+    published: OnceLock<publication::Published>,
     flows: Vec<OnceLock<Flow>>,
     guards: Vec<OnceLock<guards::Guards>>,
     pub(crate) contexts: Vec<context::Context>,
@@ -49,6 +63,7 @@ pub struct Facts<'a> {
     roles: Vec<OnceLock<Role>>,
     effects: OnceLock<effects::Effects>,
     retries: OnceLock<Vec<region::Retry>>,
+    heat: OnceLock<heat::Heat>,
     plain: OnceLock<FxHashMap<LocId, Vec<plain::Plain>>>,
     pub coverage: Coverage,
 }
@@ -65,6 +80,11 @@ impl<'a> Facts<'a> {
             locations: table.locations,
             seen: Vec::new(),
             returns: Vec::new(),
+            calls: Vec::new(),
+            call_order: Vec::new(),
+            touches: Vec::new(),
+            sync: Vec::new(),
+            published: OnceLock::new(),
             flows: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
             guards: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
             contexts: Vec::new(),
@@ -72,10 +92,13 @@ impl<'a> Facts<'a> {
             retries: OnceLock::new(),
             callers: table.callers,
             plain: OnceLock::new(),
+            heat: OnceLock::new(),
             coverage: table.coverage,
         };
         access::see_through_helpers(&mut facts);
         facts.contexts = context::of_all(&facts);
+        touch::collect(&mut facts);
+        pairing::collect(&mut facts);
         facts
     }
 
@@ -111,9 +134,19 @@ impl<'a> Facts<'a> {
         self.roles[location.index()].get_or_init(|| role::infer(self, location))
     }
 
+    /// Which fields are written often, and by whom.
+    pub fn heat(&self) -> &heat::Heat {
+        self.heat.get_or_init(|| heat::collect(self))
+    }
+
     /// The calls of a function in the analysed crates.
     pub fn callers(&self, def: DefId) -> &[(BodyId, EventId)] {
         self.callers.get(&def).map_or(&[], |v| v)
+    }
+
+    /// The calls that a body makes of bodies of the analysed crates, closures that run in place included.
+    pub fn calls(&self, body: BodyId) -> &[(EventId, BodyId)] {
+        self.calls.get(body.index()).map_or(&[], |v| v)
     }
 
     /// The bodies that some operation stands in or is seen from.

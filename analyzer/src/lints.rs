@@ -3,6 +3,9 @@
 pub mod access;
 pub mod api;
 pub mod cas;
+pub mod layout;
+pub mod publication;
+pub mod waiting;
 
 use crate::lint::Lint;
 
@@ -11,11 +14,18 @@ pub static ALL: &[&Lint] = &[
     &cas::allocation_in_cas_loop::ALLOCATION_IN_CAS_LOOP,
     &cas::cas_loop_reimplements_rmw::CAS_LOOP_REIMPLEMENTS_RMW,
     &access::check_then_act::CHECK_THEN_ACT,
+    &layout::ineffective_padding::INEFFECTIVE_PADDING,
     &access::mixed_atomic_access::MIXED_ATOMIC_ACCESS,
+    &publication::mutation_after_publication::MUTATION_AFTER_PUBLICATION,
+    &publication::relaxed_cas_failure::RELAXED_CAS_FAILURE,
+    &publication::relaxed_publication::RELAXED_PUBLICATION,
     &cas::side_effects_in_cas_loop::SIDE_EFFECTS_IN_CAS_LOOP,
+    &waiting::spin_without_hint::SPIN_WITHOUT_HINT,
     &access::split_read_modify_write::SPLIT_READ_MODIFY_WRITE,
     &cas::stale_cas_expected::STALE_CAS_EXPECTED,
     &access::store_clobbers_rmw::STORE_CLOBBERS_RMW,
     &api::unfulfilled_suppression::UNFULFILLED_SUPPRESSION,
+    &layout::unpadded_hot_atomics::UNPADDED_HOT_ATOMICS,
+    &layout::unpadded_shards::UNPADDED_SHARDS,
     &cas::weak_cas_outside_loop::WEAK_CAS_OUTSIDE_LOOP,
 ];

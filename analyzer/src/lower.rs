@@ -5,10 +5,11 @@
 //! again as what they look like ([`macros`]), local `macro_rules!` are expanded by substitution ([`rules`]).
 //!
 //! It resolves no name and reads no other file. What it does not understand it passes over and lists in
-//! [`File::skipped`](ir::File::skipped); only text that is not Rust at all is an error.
+//! [`File::skipped`](ir::File::skipped); only text that is not Rust at all, of no edition, is an error.
 
 mod attrs;
 mod bodies;
+mod edition;
 mod items;
 mod limits;
 mod macros;
@@ -77,19 +78,27 @@ pub fn lower(text: &str) -> Result<ir::File, ParseError> {
 }
 
 fn parse(source: &Source<'_>) -> Result<syn::File, ParseError> {
-    let tokens: proc_macro2::TokenStream =
-        source.code().parse().map_err(|error: proc_macro2::LexError| ParseError::Syntax {
-            span: source.span(error.span(), error.span()),
-            message: "unbalanced delimiter or malformed token".to_owned(),
-        })?;
-    syn::parse2(tokens).map_err(|error| {
-        let message = error.to_string();
-        let span = if message.starts_with("unexpected end of input") && error.span().byte_range().is_empty() {
-            source.end()
-        } else {
-            source.span(error.span(), error.span())
-        };
-        ParseError::Syntax { span, message }
+    let error = match syn::parse2(tokens(source)?) {
+        Ok(tree) => return Ok(tree),
+        Err(error) => error,
+    };
+    // Lexed anew: keeping the tokens for this would cost every file a copy.
+    if let Ok(tree) = syn::parse2(edition::modernise(tokens(source)?)) {
+        return Ok(tree);
+    }
+    let message = error.to_string();
+    let at_end = message.starts_with("unexpected end of input") && error.span().byte_range().is_empty();
+    let span = match at_end {
+        true => source.end(),
+        false => source.span(error.span(), error.span()),
+    };
+    Err(ParseError::Syntax { span, message })
+}
+
+fn tokens(source: &Source<'_>) -> Result<proc_macro2::TokenStream, ParseError> {
+    source.code().parse().map_err(|error: proc_macro2::LexError| ParseError::Syntax {
+        span: source.span(error.span(), error.span()),
+        message: "unbalanced delimiter or malformed token".to_owned(),
     })
 }
 

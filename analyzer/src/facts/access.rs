@@ -429,16 +429,19 @@ pub(super) fn see_through_helpers(facts: &mut Facts<'_>) {
         own[op.body.index()].push(OpId(i as u32));
     }
     let calls = call_edges(program, facts);
-    for component in components(program.bodies.len(), &calls) {
-        for &body in &component {
-            let seen = see(facts, body, &own[body.index()], &calls[body.index()], &component);
+    let order = components(program.bodies.len(), &calls);
+    for component in &order {
+        for &body in component {
+            let seen = see(facts, body, &own[body.index()], &calls[body.index()], component);
             facts.seen[body.index()] = seen;
         }
-        for &body in &component {
+        for &body in component {
             let flows = facts.flows_returned(body);
             facts.returns[body.index()] = Some(flows);
         }
     }
+    facts.calls = calls;
+    facts.call_order = order;
 }
 
 /// Per body: the calls that lead to bodies of the analysed crates.

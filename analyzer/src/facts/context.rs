@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use super::Facts;
 use super::access::{Key, LocId, Op, OpId, Seen, is_shared_reference};
 use super::guards::Lock;
-use crate::ir::{EventId, EventKind, ItemKind, Receiver, ValueId, ValueKind, Vis};
+use crate::ir::{BodyKind, Cfg, EventId, EventKind, ItemKind, Receiver, ValueId, ValueKind, Vis};
 use crate::resolve::places::{PlaceRef, Root};
 use crate::resolve::{BodyId, DefId, Known, Type};
 
@@ -18,6 +18,12 @@ pub struct Context {
     pub in_drop: bool,
     /// Locks that are held on every way here; `true` for a lock that is only held shared.
     pub locks: Vec<(Lock, bool)>,
+    /// On every way here a CAS has been won, or an RMW's result has been tested: it may have decided that this
+    /// thread alone goes on.
+    pub claimed: bool,
+    /// It runs in a closure handed to code that is not analysed, or in an unsafe function whose caller vouches for
+    /// conditions that the source states only in words.
+    pub vouched: bool,
 }
 
 /// One way to an operation: from the body at its head, through the calls of `seen`.
@@ -50,17 +56,21 @@ fn context(facts: &Facts<'_>, op: &Op<'_>, ways: &[Instance<'_>]) -> Context {
     let in_drop = facts.program.implemented_trait(owner) == Some("Drop");
     let exclusive = !heads.is_empty() && heads.iter().all(|w| facts.is_exclusive(w.body, w.seen.event, &w.seen.place));
     let mut locks: Option<Vec<(Lock, bool)>> = None;
+    let claimed = !heads.is_empty() && heads.iter().all(|w| steps(w).any(|(b, e)| facts.is_claimed(b, e)));
+    let vouched = facts.is_vouched(op.body) || heads.iter().all(|w| steps(w).any(|(b, _)| facts.is_vouched(b)));
     for w in heads {
-        let mut here = facts.guards(w.body).at(facts, w.body, w.seen.event);
-        for (b, e) in &w.seen.via {
-            here.extend(facts.guards(*b).at(facts, *b, *e));
-        }
+        let here: Vec<(Lock, bool)> = steps(w).flat_map(|(b, e)| facts.guards(b).at(facts, b, e)).collect();
         locks = Some(match locks {
             None => here,
             Some(all) => all.into_iter().filter(|(l, _)| here.iter().any(|(h, _)| h == l)).collect(),
         });
     }
-    Context { exclusive, in_drop, locks: locks.unwrap_or_default() }
+    Context { exclusive, in_drop, locks: locks.unwrap_or_default(), claimed, vouched }
+}
+
+/// The bodies on a way, each with the event through which the way goes on.
+fn steps<'f>(way: &'f Instance<'_>) -> impl Iterator<Item = (BodyId, EventId)> + 'f {
+    std::iter::once((way.body, way.seen.event)).chain(way.seen.via.iter().copied())
 }
 
 impl Facts<'_> {
@@ -89,6 +99,67 @@ impl Facts<'_> {
             Some(ItemKind::Trait { .. }) => true,
             _ => d.item.vis == Vis::Pub,
         }
+    }
+
+    /// Whether a CAS that was won, or the tested result of another RMW, leads to an event of the same body.
+    pub fn is_claimed(&self, body: BodyId, event: EventId) -> bool {
+        let flow = self.flow(body);
+        let here = flow.block_of(event);
+        self.seen(body).iter().filter(|s| s.event != event && flow.reaches(s.event, event)).any(|s| {
+            let op = self.op(s.op);
+            if op.kind.is_cas() || op.kind == crate::ir::AtomicOpKind::Swap {
+                let from = flow.block_of(s.event);
+                let won = self.outcome(body, s).success;
+                if won.iter().any(|b| *b == here || flow.block_dominates(*b, here) && flow.block_dominates(from, *b)) {
+                    return true;
+                }
+            }
+            op.kind.is_rmw()
+                && !op.kind.is_cas()
+                && flow.dominates(s.event, event)
+                && self.decides_by_result(body, s, event)
+        })
+    }
+
+    /// A branch on the operation's result decides whether `event` runs.
+    fn decides_by_result(&self, body: BodyId, seen: &Seen, event: EventId) -> bool {
+        let all = self.seen(body);
+        self.decisions(body).iter().any(|d| {
+            let depends = d
+                .flows
+                .ops
+                .iter()
+                .chain(&d.flows.compared)
+                .any(|&i| all[i].op == seen.op && all[i].event == seen.event);
+            depends && self.is_controlled(body, d, event)
+        })
+    }
+
+    /// Whether what keeps others away may be known to the caller only: an unsafe function, or a closure that runs
+    /// inside a function which is not analysed (under its locks, perhaps).
+    pub fn is_vouched(&self, body: BodyId) -> bool {
+        let b = self.program.body(body);
+        if self.program.function(b.owner).is_some_and(|f| f.is_unsafe) {
+            return true;
+        }
+        matches!(b.ir.kind, crate::ir::BodyKind::Closure { .. }) && !self.is_thread_entry(body) && {
+            match self.program.closure_use(body) {
+                Some((parent, event)) => !super::access::runs_in_place(self.program, parent, event),
+                None => true,
+            }
+        }
+    }
+
+    /// Whether a closure or `async` block is what a new thread or task runs.
+    pub fn is_thread_entry(&self, body: BodyId) -> bool {
+        let Some((parent, event)) = self.program.closure_use(body) else { return false };
+        let EventKind::Call(call) = &self.event(parent, event).kind else { return false };
+        let name = match &call.callee {
+            crate::ir::Callee::Path(p) => p.last(),
+            crate::ir::Callee::Method { name, .. } => name.as_str(),
+            crate::ir::Callee::Value(_) => return false,
+        };
+        name.contains("spawn") || matches!(name, "scope" | "block_on" | "join" | "execute" | "install")
     }
 
     /// Whether an operation, as seen from this body, has its memory to itself.
@@ -245,11 +316,14 @@ impl Facts<'_> {
         self.location(location).ops.iter().copied().filter(|&o| self.op(o).kind.writes() && !self.context(o).exclusive)
     }
 
-    /// A lock that is held (exclusively) here and at every other shared write of the location.
+    /// A lock is held (exclusively) here and at every other shared write of the location. Writers that come by CAS
+    /// without the lock are taken to be the fast path of the same protocol: their own check protects them.
     pub fn is_guarded(&self, location: LocId, op: OpId) -> bool {
         let held = &self.context(op).locks;
         held.iter().filter(|(_, shared)| !shared).any(|(lock, _)| {
-            self.shared_writes(location).all(|w| self.context(w).locks.iter().any(|(l, shared)| l == lock && !shared))
+            self.shared_writes(location).all(|w| {
+                self.op(w).kind.is_cas() || self.context(w).locks.iter().any(|(l, shared)| l == lock && !shared)
+            })
         })
     }
 
@@ -262,34 +336,47 @@ impl Facts<'_> {
             return loc.key.owner();
         }
         let mut handle: Option<DefId> = None;
-        let mut any = false;
         for body in self.program.body_ids().filter(|b| self.is_entry(*b)) {
             for s in self.seen(body) {
                 let op = self.op(s.op);
                 if op.location != Some(location) || !op.kind.writes() || self.context(s.op).exclusive {
                     continue;
                 }
-                any = true;
-                let owner = self.program.body(body).owner;
-                let adt = self.program.self_adt(owner)?;
-                let receiver = self.program.function(owner)?.receiver.as_ref()?;
-                if self.program.body(body).parent.is_some() {
+                let through = self.handle_of(body, s)?;
+                if handle.is_some_and(|h| h != through) {
                     return None;
                 }
-                let alone = match receiver {
-                    Receiver::Value | Receiver::RefMut => true,
-                    Receiver::Ref => self.is_not_sync(adt),
-                    Receiver::Typed(_) => false,
-                };
-                if !alone || handle.is_some_and(|h| h != adt) {
-                    return None;
-                }
-                handle = Some(adt);
+                handle = Some(through);
             }
         }
-        let handle = handle.filter(|_| any)?;
-        let makers = self.makers(handle);
-        (!self.program.implements(handle, "Clone") && makers <= 1).then_some(handle)
+        let handle = handle?;
+        (!self.program.implements(handle, "Clone") && self.copies(handle) == 0).then_some(handle)
+    }
+
+    /// The handle that a write goes through and that cannot be in two hands at once: a parameter that is taken by
+    /// `&mut` or value, or by `&` if its type is not `Sync`; the nearest one to the write counts.
+    fn handle_of(&self, body: BodyId, seen: &Seen) -> Option<DefId> {
+        let through = |body: BodyId, index: u32| -> Option<DefId> {
+            let ty = self.param_type(body, index);
+            let Type::Adt(adt, _) = ty.peeled_refs() else { return None };
+            let by_ref = matches!(ty, Type::Ref { mutable: false, .. });
+            (!by_ref || self.is_not_sync(*adt)).then_some(*adt)
+        };
+        if let Root::Param(b, i) = seen.place.root
+            && let Some(handle) = through(b, i)
+        {
+            return Some(handle);
+        }
+        // A method on the way that has its handle to itself.
+        let chain = seen.via.iter().rev().map(|(b, _)| *b).chain(std::iter::once(body));
+        for b in chain {
+            let owner = self.program.body(b).owner;
+            let receiver = self.program.function(owner).and_then(|f| f.receiver.as_ref());
+            if self.program.body(b).parent.is_none() && matches!(receiver, Some(Receiver::RefMut | Receiver::Value)) {
+                return self.program.self_adt(owner);
+            }
+        }
+        None
     }
 
     /// Whether the type cannot be shared between threads by its fields: a marker or cell, no `unsafe impl Sync`.
@@ -311,24 +398,30 @@ impl Facts<'_> {
         })
     }
 
-    /// In how many functions values of the type are made; one that any holder of a `&self` can call counts twice.
-    fn makers(&self, adt: DefId) -> usize {
+    /// In how many places a second handle for the same memory may be made: from a shared borrow, in a loop, in a
+    /// closure.
+    fn copies(&self, adt: DefId) -> usize {
         let mut n = 0;
         for body in self.program.body_ids() {
             let b = self.program.body(body);
             if self.program.def(b.owner).is_test {
                 continue;
             }
-            let makes = b.ir.values.iter().enumerate().any(|(i, v)| {
-                matches!(v.kind, ValueKind::Struct { .. })
-                    && matches!(self.program.type_of(body, ValueId(i as u32)), Type::Adt(d, _) if d == adt)
-            });
-            if makes {
-                let by_ref = self
-                    .program
-                    .function(b.owner)
-                    .is_some_and(|f| matches!(f.receiver, Some(Receiver::Ref | Receiver::Typed(_))));
-                n += if by_ref { 2 } else { 1 };
+            for (i, v) in b.ir.values.iter().enumerate() {
+                let ValueKind::Struct { fields, .. } = &v.kind else { continue };
+                if !matches!(self.program.type_of(body, ValueId(i as u32)), Type::Adt(d, _) if d == adt) {
+                    continue;
+                }
+                let repeated = b.parent.is_some() || b.ir.loops.iter().any(|l| l.span.contains(v.span));
+                let from_shared = (0..b.ir.params.len() as u32).any(|p| {
+                    self.param_type(body, p).is_shared_pointer()
+                        && fields.iter().any(|(_, f)| {
+                            self.flows_into(body, *f).params.contains(&p) || {
+                                matches!(self.program.value_ref(body, *f).root, Root::Param(_, q) if q == p)
+                            }
+                        })
+                });
+                n += usize::from(repeated || from_shared);
             }
         }
         n
@@ -339,5 +432,41 @@ impl Facts<'_> {
         let Key::Field(adt, field) = &location.key else { return false };
         let ItemKind::Struct(s) = &self.program.def(*adt).item.kind else { return false };
         s.fields.iter().filter(|f| f.name == *field).flat_map(|f| &f.attrs).any(|a| a.path.ends_with("single_writer"))
+    }
+}
+
+/// Where code runs, besides its memory.
+impl Facts<'_> {
+    /// Whether the code exists in builds for a model checker only.
+    pub fn is_model_only(&self, body: BodyId) -> bool {
+        requires_model(&self.program.def(self.program.body(body).owner).cfg)
+    }
+
+    /// Whether the code runs inside a future that an executor polls: an `async` function or block, or `poll`.
+    pub fn runs_on_executor(&self, body: BodyId) -> bool {
+        let b = self.program.body(body);
+        match b.ir.kind {
+            BodyKind::AsyncBlock { .. } | BodyKind::Closure { is_async: true, .. } => return true,
+            BodyKind::Closure { .. } => {
+                let in_place = self
+                    .program
+                    .closure_use(body)
+                    .is_some_and(|(p, e)| super::access::runs_in_place(self.program, p, e));
+                return in_place && b.parent.is_some_and(|p| self.runs_on_executor(p));
+            }
+            _ => {}
+        }
+        let is_async = self.program.function(b.owner).is_some_and(|f| f.is_async);
+        is_async || matches!(self.program.implemented_trait(b.owner), Some("Future" | "Stream" | "Sink"))
+    }
+}
+
+fn requires_model(cfg: &Cfg) -> bool {
+    match cfg {
+        Cfg::All(all) => all.iter().any(requires_model),
+        Cfg::Any(any) => !any.is_empty() && any.iter().all(requires_model),
+        Cfg::Not(_) => false,
+        Cfg::Flag(name) => name.contains("loom") || name.contains("shuttle"),
+        Cfg::Equals(key, value) => key == "feature" && matches!(value.as_str(), "loom" | "shuttle"),
     }
 }

@@ -152,15 +152,25 @@ fn is_guard(facts: &Facts<'_>, ty: &Type) -> bool {
     match ty {
         Type::Known(Known::Guard | Known::ReadGuard, _) => true,
         Type::Adt(d, _) => is_guard_type(facts, *d),
-        Type::External(path, _) => path.ends_with("Guard") && !path.contains("epoch") && !path.contains("seize"),
+        Type::External(path, _) => {
+            (path.ends_with("Guard") || path.ends_with("Permit")) && !path.contains("epoch") && !path.contains("seize")
+        }
         _ => false,
     }
 }
 
-/// An in-crate type that stands for holding a lock: named so, and with something to do when dropped.
+/// An in-crate type that stands for holding a lock or permit: named so, and with something to do when dropped,
+/// itself or in a guard that it holds.
 fn is_guard_type(facts: &Facts<'_>, adt: DefId) -> bool {
     let item = &facts.program.def(adt).item;
-    item.name.ends_with("Guard") && facts.program.implements(adt, "Drop")
+    let named = ["Guard", "Permit", "Locked", "LockToken"].iter().any(|n| item.name.ends_with(n));
+    let holds_one = || match &item.kind {
+        crate::ir::ItemKind::Struct(s) => {
+            s.fields.iter().any(|f| facts.program.lower_type(adt, &f.ty).peeled_refs().is_guard())
+        }
+        _ => false,
+    };
+    named && (facts.program.implements(adt, "Drop") || holds_one())
 }
 
 fn acquisition(facts: &Facts<'_>, body: BodyId, event: EventId, call: &crate::ir::Call) -> Option<Held> {

@@ -65,15 +65,20 @@ struct Walk<'w, 'a> {
     visited: FxHashSet<ValueId>,
 }
 
+/// Seen operations by the event at which they happen.
+pub(super) fn index(seen: &[Seen]) -> FxHashMap<EventId, Vec<usize>> {
+    let mut by_event: FxHashMap<EventId, Vec<usize>> = FxHashMap::default();
+    for (i, s) in seen.iter().enumerate() {
+        by_event.entry(s.event).or_default().push(i);
+    }
+    by_event
+}
+
 impl<'a> Facts<'a> {
     /// What flows into a value of `body`.
     pub fn flows_into(&self, body: BodyId, value: ValueId) -> Flows {
         let seen = self.seen(body);
-        let mut by_event: FxHashMap<EventId, Vec<usize>> = FxHashMap::default();
-        for (i, s) in seen.iter().enumerate() {
-            by_event.entry(s.event).or_default().push(i);
-        }
-        self.flows_with(body, value, seen, &by_event)
+        self.flows_with(body, value, seen, &index(seen))
     }
 
     pub(super) fn flows_with(
@@ -353,6 +358,6 @@ impl Walk<'_, '_> {
     }
 }
 
-fn is_comparison(op: BinOp) -> bool {
+pub(super) fn is_comparison(op: BinOp) -> bool {
     matches!(op, BinOp::Eq | BinOp::Ne | BinOp::Lt | BinOp::Le | BinOp::Gt | BinOp::Ge)
 }

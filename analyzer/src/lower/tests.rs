@@ -59,3 +59,23 @@ fn what_does_not_parse_says_where() {
     insta::assert_snapshot!(error("struct S"), @"8..8: unexpected end of input, expected one of: `where`, parentheses, curly braces, `;`");
     insta::assert_snapshot!(error("\u{feff}é"), @"3..3: expected `!`");
 }
+
+#[test]
+fn edition_2015_is_read() {
+    insta::assert_snapshot!(check("
+        trait T { fn a(u8, &Option<Self>, Box<Fn(u8) -> u8>); fn b<F: Fn() -> u8>(&self, F) -> u8; }
+        struct S { f: Arc<Fn(&u8) + Send + Sync>, g: &'static mut FnMut() }
+        type A = Fn(&u8) + Send;
+        fn f(x: &S) { match self.try() { _ => x.async(y.load(Relaxed)) } }"), @"
+    body 0 Fn
+      b0:
+        #0 call self.try()
+        match #0: _ b1
+      b1:
+        #1 Load y(Relaxed)
+        #2 call x.async(#1)
+        goto b2
+      b2:
+        return #2
+    ");
+}

@@ -70,6 +70,8 @@ enum Space {
 /// Fills a [`Program`] with modules, items and bodies.
 pub(super) struct Builder<'p, 'a> {
     program: &'p mut Program<'a>,
+    /// What the `mod name;` items say of the files that they declare.
+    declared: FxHashMap<ModId, (Cfg, bool)>,
 }
 
 /// What an item inherits from its surroundings.
@@ -85,7 +87,7 @@ struct Around {
 
 impl<'p, 'a> Builder<'p, 'a> {
     pub(super) fn new(program: &'p mut Program<'a>) -> Self {
-        Builder { program }
+        Builder { program, declared: FxHashMap::default() }
     }
 
     pub(super) fn add_crate(&mut self, index: usize, krate: &CrateInput) {
@@ -108,13 +110,16 @@ impl<'p, 'a> Builder<'p, 'a> {
                 self.share(module, &lowered.items);
                 continue;
             }
-            let cfg = file_cfg(&lowered.attrs);
+            let (outer, in_tests) = self.declared.get(&module).cloned().unwrap_or((Cfg::always(), false));
+            let cfg = outer.and(file_cfg(&lowered.attrs));
+            // Where the declaring file was not read, the name must do.
+            let named_so = path.iter().any(|s| matches!(s.as_str(), "test" | "tests" | "benches"));
             let around = Around {
                 file: *file,
                 module,
                 parent: None,
                 krate: index,
-                is_test: krate.is_test || requires_test(&cfg),
+                is_test: krate.is_test || in_tests || named_so || requires_test(&cfg),
                 cfg,
             };
             self.add_items(&lowered.items, &around);
@@ -171,7 +176,11 @@ impl<'p, 'a> Builder<'p, 'a> {
         let is_test = around.is_test || requires_test(&item.cfg) || item.attrs.iter().any(is_test_attr);
         match &item.kind {
             ItemKind::Mod(m) => {
-                let Some(items) = &m.items else { return };
+                let Some(items) = &m.items else {
+                    let child = self.child(around.module, &item.name);
+                    self.declared.insert(child, (cfg, is_test));
+                    return;
+                };
                 let module = if m.include { around.module } else { self.child(around.module, &item.name) };
                 self.add_items(items, &Around { module, cfg, is_test, ..around.clone() });
                 return;

@@ -143,8 +143,7 @@ impl PlaceRef {
         self.steps.push(Step::Field(name.to_owned()));
         match found {
             Some((Type::Adt(adt, _), ty)) => {
-                self.field = Some((adt, name.to_owned()));
-                self.indexed = false;
+                self.enter_field(program, adt, name);
                 self.ty = ty;
             }
             Some((_, ty)) => {
@@ -161,6 +160,17 @@ impl PlaceRef {
         }
     }
 
+    /// Goes to a field. What a newtype wraps is the place that the newtype stands at, if that has a name.
+    fn enter_field(&mut self, program: &Program<'_>, adt: DefId, name: &str) {
+        let named =
+            self.field.is_some() || matches!(self.root, Root::Static(_) | Root::Local(..)) && self.steps.len() <= 1;
+        if named && program.is_newtype(adt) {
+            return;
+        }
+        self.field = Some((adt, name.to_owned()));
+        self.indexed = false;
+    }
+
     /// A type with a `Deref` of its own leads to one of its fields.
     fn step_through_deref(&mut self, program: &Program<'_>, ty: &Type) {
         let Type::Adt(adt, _) = ty else { return };
@@ -168,9 +178,8 @@ impl PlaceRef {
         if let Some(accessor) = deref.and_then(|d| program.accessor(*d)) {
             self.steps.extend(accessor.place.steps.iter().cloned());
             self.shared += accessor.place.shared.saturating_sub(1);
-            if accessor.place.field.is_some() {
-                self.field = accessor.place.field.clone();
-                self.indexed = accessor.place.indexed;
+            if let Some((adt, name)) = &accessor.place.field {
+                self.enter_field(program, *adt, name);
             }
         }
     }
@@ -196,6 +205,13 @@ impl PlaceRef {
 }
 
 impl<'a> Program<'a> {
+    /// A struct with one field that counts: markers aside.
+    pub fn is_newtype(&self, adt: DefId) -> bool {
+        let ItemKind::Struct(s) = &self.def(adt).item.kind else { return false };
+        let marker = |f: &&ir::Field| !matches!(&f.ty, ir::Ty::Path(p) if p.last() == "PhantomData");
+        s.fields.iter().filter(marker).count() == 1 && self.methods_of(adt, "deref").first().is_some()
+    }
+
     pub fn param_name(&self, body: BodyId, index: u32) -> String {
         let b = self.body(body);
         let local = b.ir.params.get(index as usize).and_then(|l| b.ir.locals.get(l.index()));
@@ -553,9 +569,8 @@ impl<'a> Program<'a> {
         let mut at = self.argument_ref(body, call, index, depth)?;
         at.steps.extend(accessor.place.steps.iter().cloned());
         at.shared += accessor.place.shared;
-        if accessor.place.field.is_some() {
-            at.field = accessor.place.field.clone();
-            at.indexed = accessor.place.indexed;
+        if let Some((adt, name)) = &accessor.place.field {
+            at.enter_field(self, *adt, name);
         }
         at.indexed |= accessor.place.indexed;
         at.ty = accessor.place.ty.clone();

@@ -130,6 +130,10 @@ fn deciding_load<'f>(facts: &'f Facts<'_>, body: BodyId, decision: &Decision, ac
         || facts.is_alone(body, act)
         || facts.is_guarded(location, act.op)
         || settled_under_lock(facts, act)
+        || facts.context(act.op).vouched
+        || facts.context(act.op).claimed
+        || facts.is_claimed(body, act.event)
+        || lowers_for_good(facts, location, act)
         || decided_by_rmw(facts, body, load, act)
         || is_idempotent(facts, body, decision, act)
         || is_own_id(facts, body, decision)
@@ -204,6 +208,16 @@ fn writes_once(facts: &Facts<'_>, location: crate::facts::LocId, act: &Seen) -> 
         && (!act.stored.is_constant() || is_choice(facts, act))
 }
 
+/// A flag that is only ever cleared: a capability that turned out to be missing, an optimisation given up.
+fn lowers_for_good(facts: &Facts<'_>, location: crate::facts::LocId, act: &Seen) -> bool {
+    let clears = |o: crate::facts::OpId| {
+        let op = facts.op(o);
+        op.kind == AtomicOpKind::Store
+            && op.new_value().is_some_and(|v| matches!(facts.value(op.body, v), ValueKind::Bool(false)))
+    };
+    clears(act.op) && facts.shared_writes(location).all(clears)
+}
+
 /// One of several constants, as a computation has it.
 fn is_choice(facts: &Facts<'_>, act: &Seen) -> bool {
     let op = facts.op(act.op);
@@ -233,13 +247,23 @@ fn mentions_id(facts: &Facts<'_>, body: BodyId, value: ValueId, depth: u32) -> b
             }
             _ => false,
         },
-        ValueKind::Read(p) => match p.base {
-            crate::ir::Base::Local(_, v) | crate::ir::Base::Value(v) => mentions_id(facts, body, v, depth + 1),
-            crate::ir::Base::Path(_) => false,
-        },
+        ValueKind::Read(p) => place_mentions_id(facts, body, p, depth),
         ValueKind::Cast(v, _) | ValueKind::Part { of: v, .. } => mentions_id(facts, body, *v, depth + 1),
         _ => false,
     }
+}
+
+fn place_mentions_id(facts: &Facts<'_>, body: BodyId, place: &crate::ir::Place, depth: u32) -> bool {
+    let by_field = place.proj.iter().any(|p| matches!(p, crate::ir::Proj::Field(f) if named_like_id(f)));
+    by_field
+        || match place.base {
+            crate::ir::Base::Local(_, v) | crate::ir::Base::Value(v) => mentions_id(facts, body, v, depth + 1),
+            crate::ir::Base::Path(_) => false,
+        }
+}
+
+fn named_like_id(name: &str) -> bool {
+    name.split('_').any(|w| matches!(w, "id" | "tid" | "current"))
 }
 
 fn report(cx: &Cx<'_>, body: BodyId, load: &Seen, act: &Seen) -> Finding {

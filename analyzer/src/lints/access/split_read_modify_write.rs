@@ -118,6 +118,8 @@ fn is_torn(facts: &Facts<'_>, body: BodyId, load: &Seen, store: &Seen) -> bool {
         && !facts.is_alone(body, load)
         && !facts.is_alone(body, store)
         && !facts.is_guarded(location, store.op)
+        && !facts.context(store.op).vouched
+        && !facts.context(store.op).claimed
         && !is_decided_by_rmw(facts, body, load, store)
         && facts.confined_writer(location).is_none()
 }

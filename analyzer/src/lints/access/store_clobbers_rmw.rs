@@ -101,6 +101,8 @@ fn clobbered<'f>(facts: &'f Facts<'_>, body: BodyId, location: LocId, store: &Se
     let quiet = facts.is_alone(body, store)
         || facts.context(store.op).in_drop && facts.function_name(op.body).starts_with(&facts.location(location).name)
         || !facts.context(store.op).locks.is_empty()
+        || facts.context(store.op).vouched
+        || facts.context(store.op).claimed
         || facts.confined_writer(location).is_some()
         || split_read_modify_write::pairs(facts, body).iter().any(|p| p.store.op == store.op)
         || follows_rmw(facts, body, store)

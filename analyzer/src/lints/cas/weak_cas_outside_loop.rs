@@ -89,7 +89,7 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
         let id = OpId(i as u32);
         let Some(seen) = facts.seen(op.body).iter().find(|s| s.op == id && s.is_direct()) else { continue };
         // A discarded result is taken for nothing at all.
-        if facts.result_of(op.body, op.event).is_none() {
+        if op.result.is_none() {
             continue;
         }
         if let Some(at) = excluded_arm(facts, op.body, seen) {
@@ -145,22 +145,24 @@ fn goes_on(facts: &Facts<'_>, body: BodyId, cas: &Seen) -> bool {
             s.event == e && s.event != cas.event && op.kind.is_rmw() && op.location == location && location.is_some()
         })
     };
-    events_after_failure(facts, body, cas).any(|e| changes(e) || is_slow_path(facts, body, e))
+    events_after_failure(facts, body, cas).into_iter().any(|e| changes(e) || is_slow_path(facts, body, e))
 }
 
-/// The events that can run after a failure, those behind a success that runs into the same code left out.
-fn events_after_failure<'f>(facts: &'f Facts<'_>, body: BodyId, cas: &Seen) -> impl Iterator<Item = EventId> + 'f {
+/// The events that can run after a failure; after the CAS, where what decides is not understood.
+fn events_after_failure(facts: &Facts<'_>, body: BodyId, cas: &Seen) -> Vec<EventId> {
     let flow = facts.flow(body);
+    let blocks = &facts.program.body(body).ir.blocks;
+    let here = flow.block_of(cas.event);
+    let mut found = Vec::new();
     let mut from = facts.outcome(body, cas).failure;
     if from.is_empty() {
-        // What decides is not understood: anything may follow a failure.
-        from = flow.successors(flow.block_of(cas.event)).to_vec();
+        from = flow.successors(here).to_vec();
+        found.extend(&blocks[here.index()].events[flow.position(cas.event) + 1..]);
     }
-    let blocks = &facts.program.body(body).ir.blocks;
-    (0..blocks.len() as u32)
-        .map(BlockId)
-        .filter(move |b| from.iter().any(|f| f == b || flow.block_reaches(*f, *b)))
-        .flat_map(|b| blocks[b.index()].events.iter().copied())
+    let reached = |b: BlockId| from.iter().any(|f| *f == b || flow.block_reaches(*f, b));
+    let after = (0..blocks.len() as u32).map(BlockId).filter(|b| reached(*b));
+    found.extend(after.flat_map(|b| &blocks[b.index()].events));
+    found
 }
 
 fn is_slow_path(facts: &Facts<'_>, body: BodyId, event: EventId) -> bool {

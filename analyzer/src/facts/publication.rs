@@ -1,0 +1,509 @@
+//! Which operations hand data to other threads, and which operations others follow to it.
+//!
+//! A *publish* is a write of a location after which other threads may look at plain memory: a pointer to a fresh
+//! object, or a flag or index raised after the data was written. A *follow* is a read of the location whose value
+//! leads to that memory: the pointer is dereferenced, or a branch on the flag decides whether the data is touched.
+
+use rustc_hash::FxHashMap;
+
+use super::access::{Key, LocId, Order};
+use super::control::Decision;
+use super::pairing::lacks_acquire;
+use super::touch::{Touch, TouchKind};
+use super::{Facts, Seen};
+use crate::ir::{
+    AtomicOpKind, Base, BlockId, Callee, EventId, EventKind, ItemKind, Ordering, Place, ValueId, ValueKind,
+};
+use crate::resolve::{BodyId, Known, Res, Type};
+
+/// What was made ready before a publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// A new object, made by this event (`None` if the caller made it), to which the stored pointer leads.
+    Object(Option<EventId>),
+    /// Plain memory, by index into the body's touches.
+    Touch(usize),
+    /// Another atomic, written `Relaxed` before: index into the body's seen operations.
+    Atomic(usize),
+}
+
+#[derive(Clone, Debug)]
+pub struct Publish {
+    pub body: BodyId,
+    /// Index into the body's seen operations.
+    pub seen: usize,
+    pub evidence: Evidence,
+    /// The memory that is handed over, where it is a field or static.
+    pub key: Option<Key>,
+    pub writes: bool,
+    /// It releases what came before, by itself or by a fence.
+    pub released: bool,
+}
+
+/// How a read leads to data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// The loaded pointer is dereferenced: index into the body's touches.
+    Pointer(usize),
+    /// A branch on the loaded value decides whether the memory is touched: index into the body's touches.
+    Guards(usize),
+    /// The same for data in another atomic that is read `Relaxed`: index into the body's seen operations.
+    GuardsAtomic(usize),
+}
+
+#[derive(Clone, Debug)]
+pub struct Follow {
+    pub body: BodyId,
+    /// Index into the body's seen operations.
+    pub seen: usize,
+    pub how: How,
+    pub key: Option<Key>,
+    pub writes: bool,
+    /// What was released is acquired before it is used, or needs no acquire here.
+    pub acquired: bool,
+    /// The value comes from a failed CAS.
+    pub failure: bool,
+    /// The ordering is a parameter of the function.
+    pub forwarded: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct Published {
+    publishes: FxHashMap<LocId, Vec<Publish>>,
+    follows: FxHashMap<LocId, Vec<Follow>>,
+}
+
+impl Facts<'_> {
+    fn published(&self) -> &Published {
+        self.published.get_or_init(|| {
+            let mut all = Published::default();
+            for body in self.bodies_with_ops() {
+                publishes(self, body, &mut all);
+                follows(self, body, &mut all);
+            }
+            all
+        })
+    }
+
+    /// The writes of a location that hand data over, in shared contexts.
+    pub fn publishes(&self, location: LocId) -> &[Publish] {
+        self.published().publishes.get(&location).map_or(&[], |v| v)
+    }
+
+    /// The reads of a location that lead to data, in shared contexts.
+    pub fn follows(&self, location: LocId) -> &[Follow] {
+        self.published().follows.get(&location).map_or(&[], |v| v)
+    }
+
+    /// Whether what the publish makes ready is what the follow leads to.
+    pub fn leads_to(&self, publish: &Publish, follow: &Follow) -> bool {
+        match (publish.evidence, follow.how) {
+            (Evidence::Object(_), How::Pointer(_)) => true,
+            (Evidence::Touch(_), How::Pointer(_)) => publish.key.is_none() && publish.writes,
+            (Evidence::Object(_), _) | (Evidence::Atomic(_), How::Pointer(_)) => false,
+            _ => publish.key.is_some() && publish.key == follow.key && (publish.writes || follow.writes),
+        }
+    }
+
+    /// Whether some write of a pointer location stores what may be data made at run time: neither null, nor the
+    /// address of a static or a function.
+    pub fn stores_live_pointer(&self, location: LocId) -> bool {
+        self.shared_writes(location).any(|w| {
+            let op = self.op(w);
+            match op.new_value() {
+                Some(v) if op.kind != AtomicOpKind::Update => !self.is_static_address(op.body, v, 0),
+                _ => true,
+            }
+        })
+    }
+
+    /// Whether a value is null, a constant, or the address of a static or function.
+    pub fn is_static_address(&self, body: BodyId, value: ValueId, depth: u32) -> bool {
+        if depth > 6 {
+            return false;
+        }
+        let again = |v: ValueId| self.is_static_address(body, v, depth + 1);
+        match self.value(body, value) {
+            ValueKind::Int(_) | ValueKind::Bool(_) | ValueKind::Lit(_) => true,
+            ValueKind::Path(path) => !matches!(self.program.resolve_value(body, path), Res::Unknown),
+            ValueKind::Ref { place, .. } | ValueKind::RawRef { place, .. } => match &place.base {
+                Base::Path(_) => true,
+                Base::Local(_, v) | Base::Value(v) => again(*v),
+            },
+            ValueKind::Read(p) if p.proj.is_empty() => match &p.base {
+                Base::Local(_, v) | Base::Value(v) => again(*v),
+                Base::Path(_) => true,
+            },
+            ValueKind::Cast(v, _) | ValueKind::Mutated { before: v, .. } => again(*v),
+            ValueKind::Phi(operands) => operands.iter().all(|(_, v)| again(*v)),
+            ValueKind::Event(e) => match &self.event(body, *e).kind {
+                EventKind::Call(call) => match &call.callee {
+                    Callee::Path(p) => match p.last() {
+                        "null"
+                        | "null_mut"
+                        | "dangling"
+                        | "without_provenance"
+                        | "without_provenance_mut"
+                        | "invalid_mut" => true,
+                        "transmute" => call.args.first().is_some_and(|v| again(*v)),
+                        _ => false,
+                    },
+                    Callee::Method { receiver, name, .. } if matches!(name.as_str(), "cast" | "cast_mut") => {
+                        matches!(&receiver.base, Base::Local(_, v) | Base::Value(v) if again(*v))
+                    }
+                    _ => false,
+                },
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// Where the object that a pointer leads to was made, if it was made in this body: `Some(None)` for a box or
+    /// the like that the caller handed in.
+    pub fn fresh_object(&self, body: BodyId, value: ValueId) -> Option<Option<EventId>> {
+        self.fresh(body, value, &mut Vec::new())
+    }
+
+    fn fresh(&self, body: BodyId, value: ValueId, visited: &mut Vec<ValueId>) -> Option<Option<EventId>> {
+        if visited.contains(&value) || visited.len() > 60 {
+            return None;
+        }
+        visited.push(value);
+        match self.value(body, value) {
+            ValueKind::Param(_) => {
+                let owned = matches!(
+                    self.program.type_of(body, value),
+                    Type::Known(Known::Box | Known::Arc | Known::EpochOwned, _)
+                );
+                owned.then_some(None)
+            }
+            ValueKind::Read(p) | ValueKind::Ref { place: p, .. } | ValueKind::RawRef { place: p, .. } => {
+                match &p.base {
+                    Base::Local(_, v) | Base::Value(v)
+                        if !p.proj.iter().any(|p| matches!(p, crate::ir::Proj::Field(_))) =>
+                    {
+                        self.fresh(body, *v, visited)
+                    }
+                    _ => None,
+                }
+            }
+            ValueKind::Cast(v, _) | ValueKind::Mutated { before: v, .. } => self.fresh(body, *v, visited),
+            ValueKind::Binary(_, l, r) => self.fresh(body, *l, visited).or_else(|| self.fresh(body, *r, visited)),
+            ValueKind::Struct { path, fields, .. } if matches!(path.last(), "Some" | "Ok") => {
+                fields.iter().find_map(|(_, v)| self.fresh(body, *v, visited))
+            }
+            ValueKind::Phi(operands) => operands.iter().find_map(|(_, v)| self.fresh(body, *v, visited)),
+            ValueKind::Event(e) => match &self.event(body, *e).kind {
+                EventKind::Call(call) => self.fresh_call(body, *e, call, visited),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn fresh_call(
+        &self,
+        body: BodyId,
+        event: EventId,
+        call: &crate::ir::Call,
+        visited: &mut Vec<ValueId>,
+    ) -> Option<Option<EventId>> {
+        match &call.callee {
+            Callee::Path(p) => {
+                let owner = p.segments.len().checked_sub(2).map_or("", |i| p.segments[i].name.as_str());
+                match (owner, p.last()) {
+                    ("Box" | "Arc" | "Owned", "new" | "init" | "pin") => Some(Some(event)),
+                    (_, "alloc" | "alloc_zeroed") => Some(Some(event)),
+                    ("Box" | "Arc", "into_raw" | "leak" | "from" | "into_raw_with_allocator") => {
+                        let arg = call.args.first()?;
+                        Some(self.fresh(body, *arg, visited).flatten().or(Some(event)))
+                    }
+                    ("NonNull" | "Shared", _) | (_, "from_raw_unchecked") => {
+                        self.fresh(body, *call.args.first()?, visited)
+                    }
+                    _ => None,
+                }
+            }
+            Callee::Method { receiver, name, .. }
+                if matches!(
+                    name.as_str(),
+                    "cast" | "as_ptr" | "into_shared" | "with_tag" | "into_raw" | "expose_provenance" | "addr"
+                ) =>
+            {
+                match &receiver.base {
+                    Base::Local(_, v) | Base::Value(v) => self.fresh(body, *v, visited),
+                    Base::Path(_) => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether `event` runs only after `decision` was taken: on one side of the branch, after the loop that it
+    /// ends, or behind a branch whose other side writes the location first (a lazy initialisation).
+    pub fn is_behind(&self, body: BodyId, decision: &Decision, event: EventId, location: LocId) -> bool {
+        if self.is_controlled(body, decision, event) {
+            return true;
+        }
+        let flow = self.flow(body);
+        let target = flow.block_of(event);
+        if target == decision.block || !flow.block_dominates(decision.block, target) {
+            return false;
+        }
+        let ir = self.program.body(body).ir;
+        let in_loop = ir.blocks[decision.block.index()].in_loop;
+        let leaves = in_loop.is_some_and(|l| {
+            !super::flow::loop_within(ir, ir.blocks[target.index()].in_loop, l)
+                && flow
+                    .successors(decision.block)
+                    .iter()
+                    .any(|s| !super::flow::loop_within(ir, ir.blocks[s.index()].in_loop, l))
+        });
+        let skips = || {
+            self.seen(body).iter().any(|s| {
+                let op = self.op(s.op);
+                op.location == Some(location)
+                    && op.kind.writes()
+                    && self.is_controlled(body, decision, s.event)
+                    && flow.reaches(s.event, event)
+            })
+        };
+        leaves || skips()
+    }
+}
+
+/// Whether a write may put something other than a null or "nothing here" into the location.
+fn publishes(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
+    let seen = facts.seen(body);
+    for (i, s) in seen.iter().enumerate() {
+        let op = facts.op(s.op);
+        let Some(location) = op.location else { continue };
+        if !op.kind.writes() || op.kind == AtomicOpKind::Update || facts.is_alone(body, s) {
+            continue;
+        }
+        // An RMW of a helper is judged where it stands, unless the memory is only known here.
+        let mut found = Vec::new();
+        if s.is_direct() {
+            found.extend(object_published(facts, body, i, s));
+        }
+        found.extend(memory_published(facts, body, i, s));
+        found.extend(atomics_published(facts, body, i, s));
+        for p in &mut found {
+            p.released = p.released || !facts.shared_write_matters(location, s);
+        }
+        all.publishes.entry(location).or_default().extend(found);
+    }
+}
+
+fn releases(order: Order) -> bool {
+    !matches!(order, Order::Known(Ordering::Relaxed | Ordering::Acquire))
+}
+
+fn object_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Option<Publish> {
+    let op = facts.op(s.op);
+    let value = op.new_value()?;
+    let made = facts.fresh_object(body, value)?;
+    let fenced =
+        made.is_some_and(|m| !facts.reaches_unreleased(body, m, s.event)) || facts.is_released_before(body, s.event);
+    Some(Publish {
+        body,
+        seen: i,
+        evidence: Evidence::Object(made),
+        key: None,
+        writes: true,
+        released: releases(s.orders.success) || fenced,
+    })
+}
+
+fn memory_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec<Publish> {
+    let flow = facts.flow(body);
+    let mut found: Vec<Publish> = Vec::new();
+    for (n, t) in facts.touches(body).iter().enumerate() {
+        if t.event == s.event || !flow.reaches(t.event, s.event) || !is_shared_memory(t) {
+            continue;
+        }
+        // Written through the very pointer that is published: the object is handed over.
+        let by_pointer = s.is_direct() && is_written_through(facts, body, t, s);
+        if t.key.is_none() && !by_pointer || !by_pointer && is_private(facts, body, t) {
+            continue;
+        }
+        let key = if by_pointer { None } else { t.key.clone() };
+        if found.iter().any(|f| f.key == key && (f.writes || !t.kind.writes())) {
+            continue;
+        }
+        let released = releases(s.orders.success)
+            || !facts.reaches_unreleased(body, t.event, s.event)
+            || facts.releases_in_helper(s)
+            || facts.is_released_before(body, s.event);
+        found.push(Publish { body, seen: i, evidence: Evidence::Touch(n), key, writes: t.kind.writes(), released });
+    }
+    found
+}
+
+/// Data kept in other atomics and written `Relaxed` before a releasing write of this one.
+fn atomics_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec<Publish> {
+    let op = facts.op(s.op);
+    if !s.orders.success.known().is_some_and(Ordering::releases) {
+        return Vec::new();
+    }
+    let flow = facts.flow(body);
+    let seen = facts.seen(body);
+    let mut found = Vec::new();
+    for (n, d) in seen.iter().enumerate() {
+        let data = facts.op(d.op);
+        let Some(location) = data.location.filter(|l| Some(*l) != op.location) else { continue };
+        if data.kind == AtomicOpKind::Store
+            && d.orders.success == Order::Known(Ordering::Relaxed)
+            && d.event != s.event
+            && flow.reaches(d.event, s.event)
+            && facts.location(location).key.owner() == op.location.and_then(|l| facts.location(l).key.owner())
+            && !facts.is_alone(body, d)
+        {
+            let key = Some(facts.location(location).key.clone());
+            found.push(Publish { body, seen: i, evidence: Evidence::Atomic(n), key, writes: true, released: true });
+        }
+    }
+    found
+}
+
+/// Memory that another thread can name: a `static mut`, the inside of a cell, or what a raw pointer leads to.
+fn is_shared_memory(t: &Touch) -> bool {
+    !t.by_reference || t.key.is_some()
+}
+
+/// The memory belongs to something that was made here and not yet given away.
+fn is_private(facts: &Facts<'_>, body: BodyId, t: &Touch) -> bool {
+    facts.is_exclusive(body, t.event, &t.place) || t.value.is_some_and(|v| facts.fresh_object(body, v).is_some())
+}
+
+fn is_written_through(facts: &Facts<'_>, body: BodyId, t: &Touch, s: &Seen) -> bool {
+    let (Some(pointer), Some(stored)) = (t.value, facts.op(s.op).new_value()) else { return false };
+    t.kind.writes()
+        && t.kind != TouchKind::Take
+        && facts.op(s.op).atomic.is_some_and(|a| a.is_pointer())
+        && facts.is_alias(body, stored, origin(facts, body, pointer), 0)
+}
+
+/// The value that a variable was given, looked at through reads and casts.
+pub fn origin(facts: &Facts<'_>, body: BodyId, value: ValueId) -> ValueId {
+    let mut at = value;
+    for _ in 0..8 {
+        at = match facts.value(body, at) {
+            ValueKind::Read(Place { base: Base::Local(_, v) | Base::Value(v), proj, .. }) if proj.is_empty() => *v,
+            ValueKind::Cast(v, _) | ValueKind::Mutated { before: v, .. } => *v,
+            _ => return at,
+        };
+    }
+    at
+}
+
+fn follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
+    for (n, t) in facts.touches(body).iter().enumerate() {
+        for (i, s) in facts.followed(body, t) {
+            let same_helper = t.event == s.event && !t.is_direct() && !s.is_direct();
+            if same_helper || !facts.flow(body).reaches(s.event, t.event) && s.event != t.event {
+                continue;
+            }
+            add_follow(facts, all, body, i, How::Pointer(n), t.event, t.value, None, t.kind.writes());
+        }
+    }
+    for d in facts.decisions(body) {
+        for &i in d.flows.ops.iter().chain(&d.flows.compared) {
+            let s = &facts.seen(body)[i];
+            let Some(location) = facts.op(s.op).location else { continue };
+            for (n, t) in facts.touches(body).iter().enumerate() {
+                if t.key.is_some()
+                    && t.event != s.event
+                    && is_shared_memory(t)
+                    && facts.is_behind(body, &d, t.event, location)
+                    && !is_private(facts, body, t)
+                {
+                    let value = Some(d.cond);
+                    add_follow(facts, all, body, i, How::Guards(n), t.event, value, t.key.clone(), t.kind.writes());
+                }
+            }
+            for (n, data) in facts.seen(body).iter().enumerate() {
+                let op = facts.op(data.op);
+                if op.kind == AtomicOpKind::Load
+                    && data.orders.success == Order::Known(Ordering::Relaxed)
+                    && op.location.is_some_and(|l| l != location)
+                    && facts.is_controlled(body, &d, data.event)
+                {
+                    let key = op.location.map(|l| facts.location(l).key.clone());
+                    let how = How::GuardsAtomic(n);
+                    add_follow(facts, all, body, i, how, data.event, Some(d.cond), key, false);
+                }
+            }
+        }
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+fn add_follow(
+    facts: &Facts<'_>,
+    all: &mut Published,
+    body: BodyId,
+    seen: usize,
+    how: How,
+    to: EventId,
+    value: Option<ValueId>,
+    key: Option<Key>,
+    writes: bool,
+) {
+    let s = &facts.seen(body)[seen];
+    let op = facts.op(s.op);
+    let Some(location) = op.location else { return };
+    if !op.kind.reads() || op.kind == AtomicOpKind::Update || facts.is_alone(body, s) || facts.context(s.op).in_drop {
+        return;
+    }
+    let failure = op.kind.is_cas()
+        && match how {
+            How::Pointer(_) => value.is_some_and(|v| facts.comes_through_failure(body, v, s.event)),
+            _ => is_on_failure_side(facts, body, s, to),
+        };
+    let order = facts.read_order(s, failure);
+    let forwarded = matches!(order, Order::Param(_));
+    let acquired = !lacks_acquire(order) && !forwarded
+        || s.event != to && !facts.reaches_unacquired(body, s.event, to)
+        || facts.acquires_in_helper(s)
+        || facts.is_guarded(location, s.op)
+        || facts.is_acquired_before(body, s.event, location)
+        || facts.is_own_value(body, location, seen);
+    let follow = Follow { body, seen, how, key, writes, acquired, failure, forwarded };
+    all.follows.entry(location).or_default().push(follow);
+}
+
+fn is_on_failure_side(facts: &Facts<'_>, body: BodyId, s: &Seen, to: EventId) -> bool {
+    let flow = facts.flow(body);
+    let target = flow.block_of(to);
+    let outcome = facts.outcome(body, s);
+    let behind = |blocks: &[BlockId]| blocks.iter().any(|b| *b == target || flow.block_dominates(*b, target));
+    behind(&outcome.failure) && !behind(&outcome.success)
+}
+
+impl Facts<'_> {
+    /// The reader is the only writer: what it reads is what it wrote. Either the value that it stores later comes
+    /// from this read (an index that only this side advances), or all writes come from the handle it belongs to.
+    pub fn is_own_value(&self, body: BodyId, location: LocId, seen: usize) -> bool {
+        let advances = self.seen(body).iter().any(|w| {
+            let op = self.op(w.op);
+            op.location == Some(location) && op.kind == AtomicOpKind::Store && w.stored.ops.contains(&seen)
+        });
+        let owner = self.program.self_adt(self.program.body(body).owner);
+        advances || owner.is_some() && self.confined_writer(location) == owner
+    }
+
+    /// A write of null (or of nothing but a constant, for pointers) hands nothing over.
+    fn shared_write_matters(&self, location: LocId, s: &Seen) -> bool {
+        let op = self.op(s.op);
+        let pointer = self.location(location).atomic.is_some_and(|a| a.is_pointer());
+        !pointer || op.new_value().is_none_or(|v| !s.is_direct() || !self.is_static_address(op.body, v, 0))
+    }
+
+    /// Whether a function is unsafe to call, or says in its name that the caller has to know better.
+    pub fn is_unsafe_fn(&self, body: BodyId) -> bool {
+        let def = self.program.body(self.program.outermost(body)).owner;
+        matches!(&self.program.def(def).item.kind, ItemKind::Fn(f) if f.is_unsafe)
+    }
+}

@@ -1,0 +1,3 @@
+//! Spinning and blocking.
+
+pub mod spin_without_hint;

@@ -1,0 +1,145 @@
+//! Collections, pools, limits, clocks.
+
+use crate::frame::{alone, two, Table};
+use atomic_lint::queue::SegQueue;
+use atomic_lint::{Clock, CoarseClock, MonotonicClock, Pool, Queue, Stack, TokenBucket};
+use governor::clock::{Clock as _, Reference};
+use std::collections::VecDeque;
+use std::hint::black_box;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::Mutex;
+use std::time::Instant;
+
+const OPERATIONS: usize = 200_000;
+
+pub(crate) fn rows(table: &mut Table) {
+    stacks(table);
+    queues(table);
+    pools(table);
+    buckets(table);
+    clocks(table);
+}
+
+/// Both rows of a job: one thread, and two at once.
+macro_rules! both_rows {
+    ($table:expr, $name:literal, $($contestant:literal => $job:expr),+ $(,)?) => {
+        $table.row(
+            concat!($name, ", one thread"),
+            vec![$(alone($contestant, OPERATIONS, |n| (0..n).for_each(|_| _ = black_box($job)))),+],
+        );
+        $table.row(
+            concat!($name, ", two threads"),
+            vec![$(two($contestant, OPERATIONS, |_, n| (0..n).for_each(|_| _ = black_box($job)))),+],
+        );
+    };
+}
+
+fn stacks(table: &mut Table) {
+    let (ours, seg) = (Stack::new(), SegQueue::new());
+    let vec = Mutex::new(Vec::new());
+    both_rows!(table, "stack: push and pop",
+        "Stack" => { ours.push(1_u64); ours.pop() },
+        "Mutex<Vec>" => { vec.lock().unwrap().push(1_u64); vec.lock().unwrap().pop() },
+        "SegQueue, in another order" => { seg.push(1_u64); seg.pop() },
+    );
+}
+
+fn queues(table: &mut Table) {
+    let (ours, seg) = (Queue::new(), SegQueue::new());
+    let deque = Mutex::new(VecDeque::new());
+    both_rows!(table, "queue: push and pop",
+        "Queue" => { ours.push(1_u64); ours.pop() },
+        "SegQueue" => { seg.push(1_u64); seg.pop() },
+        "Mutex<VecDeque>" => {
+            deque.lock().unwrap().push_back(1_u64);
+            deque.lock().unwrap().pop_front()
+        },
+    );
+}
+
+fn pools(table: &mut Table) {
+    const SIZE: usize = 16 * 1024;
+    let ours = Pool::new(8, || vec![0_u8; SIZE]);
+    let locked = Mutex::new(vec![vec![0_u8; SIZE], vec![0_u8; SIZE]]);
+    both_rows!(table, "pool: take and give back",
+        "Pool" => ours.take()[0],
+        "Mutex<Vec>" => {
+            let object = locked.lock().unwrap().pop().expect("one each");
+            let first = object[0];
+            locked.lock().unwrap().push(object);
+            first
+        },
+        "no pool, 16 KiB zeroed" => black_box(vec![0_u8; SIZE]).len(),
+        "no pool, 64 bytes" => black_box(Vec::<u8>::with_capacity(64)).capacity(),
+    );
+}
+
+/// The textbook bucket: a level and a time, under a lock.
+struct Textbook {
+    state: Mutex<(f64, u64)>,
+    burst: f64,
+    per_nano: f64,
+}
+
+impl Textbook {
+    fn try_take(&self, now: u64) -> bool {
+        let mut state = self.state.lock().unwrap();
+        let (level, last) = *state;
+        let level = (level + now.saturating_sub(last) as f64 * self.per_nano).min(self.burst);
+        let is_admitted = level >= 1.0;
+        *state = (if is_admitted { level - 1.0 } else { level }, now);
+        is_admitted
+    }
+}
+
+fn buckets(table: &mut Table) {
+    let clock = MonotonicClock::new();
+    let coarse = CoarseClock::new();
+    // The clock is most of the cost, so the fair comparison is with the same one.
+    let quanta = governor::clock::QuantaClock::default();
+    let origin = quanta.now();
+    let quanta = || quanta.now().duration_since(origin).as_u64();
+    let make = |rate: u32, burst: u32| {
+        let quota = governor::Quota::per_second(NonZeroU32::new(rate).expect("not zero"))
+            .allow_burst(NonZeroU32::new(burst).expect("not zero"));
+        let textbook = Textbook {
+            state: Mutex::new((f64::from(burst), 0)),
+            burst: f64::from(burst),
+            per_nano: f64::from(rate) / 1e9,
+        };
+        (TokenBucket::per_second(rate, burst), governor::RateLimiter::direct(quota), textbook)
+    };
+
+    let (ours, peer, textbook) = make(1_000_000_000, 1_000_000);
+    both_rows!(table, "bucket: admitted",
+        "TokenBucket, governor's clock" => ours.try_take(quanta()),
+        "TokenBucket, MonotonicClock" => ours.try_take(clock.now()),
+        "governor" => peer.check(),
+        "textbook in a Mutex" => textbook.try_take(clock.now()),
+    );
+    let (ours, peer, textbook) = make(1, 1);
+    both_rows!(table, "bucket: refused",
+        "TokenBucket, governor's clock" => ours.try_take(quanta()),
+        "TokenBucket, MonotonicClock" => ours.try_take(clock.now()),
+        "TokenBucket, CoarseClock" => ours.try_take(coarse.now()),
+        "governor" => peer.check(),
+        "textbook in a Mutex" => textbook.try_take(clock.now()),
+    );
+}
+
+fn clocks(table: &mut Table) {
+    let (monotonic, coarse) = (MonotonicClock::new(), CoarseClock::new());
+    let latest = AtomicU64::new(0);
+    // What code does that distrusts its clock.
+    let ratchet = || {
+        let now = monotonic.now();
+        latest.fetch_update(Relaxed, Relaxed, |seen| (seen < now).then_some(now)).map_or_else(|seen| seen, |_| now)
+    };
+    both_rows!(table, "clock: read",
+        "MonotonicClock" => monotonic.now(),
+        "CoarseClock" => coarse.now(),
+        "Instant::now" => Instant::now(),
+        "a CAS loop over the clock" => ratchet(),
+    );
+}

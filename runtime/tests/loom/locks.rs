@@ -1,0 +1,159 @@
+//! Locks, reference counts, single writers, mirrors: who may touch what, and what they see.
+
+use atomic_lint::{Mirrored, RefCount, SingleWriter, SpinLock, TicketLock};
+use loom::cell::UnsafeCell;
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use loom::sync::Arc;
+use loom::thread;
+
+model! {
+    /// Two threads change a plain value under the lock.
+    fn spin(Some(3)) catches ["spin-lock", "spin-unlock"] {
+        let lock = Arc::new(SpinLock::new(0));
+        let other = Arc::clone(&lock);
+        let locking = thread::spawn(move || *other.lock() += 1);
+        *lock.lock() += 1;
+        locking.join().expect("locks");
+        assert_eq!(*lock.lock(), 2);
+    }
+}
+
+model! {
+    /// The same with tickets.
+    fn ticket(Some(3)) catches ["ticket-lock", "ticket-unlock"] {
+        let lock = Arc::new(TicketLock::new(0));
+        let other = Arc::clone(&lock);
+        let locking = thread::spawn(move || *other.lock() += 1);
+        *lock.lock() += 1;
+        locking.join().expect("locks");
+        assert_eq!(*lock.lock(), 2);
+    }
+}
+
+model! {
+    /// A lock that is only tried never waits and never lets two in.
+    fn ticket_try(None) catches ["ticket-try-lock", "ticket-unlock"] {
+        let lock = Arc::new(TicketLock::new(0));
+        let other = Arc::clone(&lock);
+        let locking = thread::spawn(move || other.try_lock().map(|mut value| *value += 1).is_some());
+        let mine = lock.try_lock().map(|mut value| *value += 1).is_some();
+        let theirs = locking.join().expect("tries");
+        assert_eq!(*lock.lock(), i32::from(mine) + i32::from(theirs));
+    }
+}
+
+/// An object that notices when it is used after it was freed, or freed twice.
+struct Object {
+    count: RefCount,
+    freed: UnsafeCell<bool>,
+}
+
+// SAFETY: the count decides who touches `freed`; loom checks that.
+unsafe impl Send for Object {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for Object {}
+
+impl Object {
+    fn use_it(&self) {
+        assert!(!self.freed.with(|freed| unsafe { *freed }), "used after it was freed");
+    }
+
+    fn release(&self) {
+        if self.count.release() {
+            self.freed.with_mut(|freed| unsafe {
+                assert!(!*freed, "freed twice");
+                *freed = true;
+            });
+        }
+    }
+}
+
+model! {
+    /// Two owners leave: one frees, after both are done.
+    fn last_owner_frees(None) catches ["refcount-release", "refcount-last"] {
+        let object = Arc::new(Object { count: RefCount::new(), freed: UnsafeCell::new(false) });
+        object.count.acquire();
+        let other = Arc::clone(&object);
+        let leaving = thread::spawn(move || {
+            other.use_it();
+            other.release();
+        });
+        object.use_it();
+        object.release();
+        leaving.join().expect("leaves");
+    }
+}
+
+model! {
+    /// Somebody finds the object while its last owner leaves: one of the two comes too late.
+    fn no_revival(None) catches ["refcount-try-acquire"] {
+        let object = Arc::new(Object { count: RefCount::new(), freed: UnsafeCell::new(false) });
+        let other = Arc::clone(&object);
+        let finding = thread::spawn(move || {
+            if other.count.try_acquire() {
+                other.use_it();
+                other.release();
+            }
+        });
+        object.use_it();
+        object.release();
+        finding.join().expect("finds");
+        assert!(!object.count.try_acquire());
+    }
+}
+
+model! {
+    /// The right to write changes hands without losing an update.
+    fn claims(None) catches ["single-writer-claim", "single-writer-unclaim"] {
+        let value = Arc::new(SingleWriter::new(AtomicUsize::new(0)));
+        let add = |value: &SingleWriter<AtomicUsize>| match value.claim() {
+            Some(mut writer) => {
+                writer.add(1);
+                1
+            }
+            None => 0,
+        };
+        let other = Arc::clone(&value);
+        let writing = thread::spawn(move || add(&other));
+        let mine = add(&value);
+        let theirs = writing.join().expect("writes");
+        assert_eq!(value.load(), mine + theirs);
+    }
+}
+
+model! {
+    /// A reader of the new value sees what the writer did before.
+    fn writer_publishes(None) catches ["single-writer-set"] {
+        let data = Arc::new(UnsafeCell::new(0));
+        let flag = Arc::new(SingleWriter::new(AtomicBool::new(false)));
+        let (other_data, other_flag) = (Arc::clone(&data), Arc::clone(&flag));
+        let writing = thread::spawn(move || {
+            let mut writer = other_flag.claim().expect("the only one");
+            other_data.with_mut(|data| unsafe { *data = 7 });
+            writer.set(true);
+        });
+        if flag.load() {
+            assert_eq!(data.with(|data| unsafe { *data }), 7);
+        }
+        writing.join().expect("writes");
+    }
+}
+
+model! {
+    /// What the mirror shows happened before it was shown.
+    fn mirror(None) catches ["mirror"] {
+        let done = Arc::new(loom::sync::atomic::AtomicUsize::new(0));
+        let list = Arc::new(Mirrored::new(0_usize, |length| *length));
+        let (other_done, other_list) = (Arc::clone(&done), Arc::clone(&list));
+        let reading = thread::spawn(move || {
+            if other_list.get() == 1 {
+                assert_eq!(other_done.load(Ordering::Relaxed), 1);
+            }
+            let agreed = other_list.lock();
+            assert_eq!(*agreed, other_list.get());
+        });
+        done.store(1, Ordering::Relaxed);
+        *list.lock() += 1;
+        reading.join().expect("reads");
+    }
+}

@@ -1,0 +1,158 @@
+//! Bit sets, filters, free lists, tagged words.
+
+use atomic_lint::{AtomicBitSet, BloomFilter, FreeList, TaggedIndex, TaggedPtr};
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+use loom::thread;
+
+model! {
+    /// Neighbouring bits, set at once: both stay, and a double is told.
+    fn neighbours(None) catches ["bits-insert-split"] {
+        let set = Arc::new(AtomicBitSet::new(3));
+        let other = Arc::clone(&set);
+        let inserting = thread::spawn(move || (other.insert(1), other.insert(2)));
+        let mine = set.insert(2);
+        let (_, theirs) = inserting.join().expect("inserts");
+        assert!(mine != theirs, "two inserted the same number");
+        assert_eq!(set.count(), 2);
+    }
+}
+
+model! {
+    /// Who sees a bit sees what its setter did before.
+    fn bit_publishes(None) catches ["bits-insert", "bits-contains"] {
+        let data = Arc::new(UnsafeCell::new(0));
+        let set = Arc::new(AtomicBitSet::new(1));
+        let (other_data, other_set) = (Arc::clone(&data), Arc::clone(&set));
+        let reading = thread::spawn(move || {
+            if other_set.contains(0) {
+                assert_eq!(other_data.with(|data| unsafe { *data }), 7);
+            }
+        });
+        data.with_mut(|data| unsafe { *data = 7 });
+        set.insert(0);
+        reading.join().expect("reads");
+    }
+}
+
+model! {
+    /// One slot, two threads: whoever gets the bit owns the slot until it removes the bit.
+    fn bit_as_slot(None) catches ["bits-remove"] {
+        let slot = Arc::new(UnsafeCell::new(0));
+        let set = Arc::new(AtomicBitSet::new(1));
+        let use_slot = |set: &AtomicBitSet, slot: &UnsafeCell<i32>| {
+            if let Some(number) = set.insert_any() {
+                slot.with_mut(|slot| unsafe { *slot += 1 });
+                assert!(set.remove(number));
+            }
+        };
+        let (other_slot, other_set) = (Arc::clone(&slot), Arc::clone(&set));
+        let using = thread::spawn(move || use_slot(&other_set, &other_slot));
+        use_slot(&set, &slot);
+        using.join().expect("uses");
+        assert_eq!(set.count(), 0);
+    }
+}
+
+/// Sends a number to itself, so that a model has the same hashes each time.
+#[derive(Clone, Default)]
+struct Same(u64);
+
+impl std::hash::Hasher for Same {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+model! {
+    /// Two inserts into one word: neither is forgotten.
+    fn filter(None) catches ["bloom-insert"] {
+        let hashers = std::hash::BuildHasherDefault::<Same>::default();
+        let filter = Arc::new(BloomFilter::with_hasher(1, 2, hashers));
+        let other = Arc::clone(&filter);
+        let (a, b) = (0x1000_0000_0000_0000_u64, 0x9000_0000_0000_0000_u64);
+        let inserting = thread::spawn(move || other.insert(&a.swap_bytes()));
+        filter.insert(&b.swap_bytes());
+        inserting.join().expect("inserts");
+        assert!(filter.contains(&a.swap_bytes()) && filter.contains(&b.swap_bytes()));
+    }
+}
+
+model! {
+    /// Slots are taken, used and given back by two threads: never two owners, never one lost. The
+    /// second thread takes both and gives the first back, which is ABA for a stalled first thread.
+    fn free_list(Some(3)) catches ["tagged-next", "tagged-replace"] {
+        let list = Arc::new(FreeList::new(2));
+        let slots = Arc::new([UnsafeCell::new(0), UnsafeCell::new(0)]);
+        let touch = |slots: &[UnsafeCell<i32>; 2], slot: u32| {
+            slots[slot as usize].with_mut(|value| unsafe { *value += 1 });
+        };
+        let (other_list, other_slots) = (Arc::clone(&list), Arc::clone(&slots));
+        let churning = thread::spawn(move || {
+            let first = other_list.take();
+            let second = other_list.take();
+            for slot in first.iter().chain(&second) {
+                touch(&other_slots, *slot);
+            }
+            if let Some(first) = first {
+                other_list.give_back(first);
+            }
+            second
+        });
+        let mut mine = Vec::new();
+        for _ in 0..2 {
+            if let Some(slot) = list.take() {
+                touch(&slots, slot);
+                mine.push(slot);
+            }
+        }
+        let theirs = churning.join().expect("churns");
+        mine.extend(theirs);
+        mine.extend(std::iter::from_fn(|| list.take()));
+        mine.sort_unstable();
+        assert_eq!(mine, [0, 1], "each slot has one owner");
+    }
+}
+
+model! {
+    /// An index handed over with what it stands for.
+    fn tagged_index_publishes(None) catches ["tagged-load", "tagged-replace"] {
+        let data = Arc::new(UnsafeCell::new(0));
+        let index = Arc::new(TaggedIndex::new(0));
+        let (other_data, other_index) = (Arc::clone(&data), Arc::clone(&index));
+        let reading = thread::spawn(move || {
+            if other_index.load().index == 1 {
+                assert_eq!(other_data.with(|data| unsafe { *data }), 7);
+            }
+        });
+        data.with_mut(|data| unsafe { *data = 7 });
+        let mut current = index.load();
+        while let Err(now) = index.replace(current, 1) {
+            current = now;
+        }
+        reading.join().expect("reads");
+    }
+}
+
+model! {
+    /// A pointer handed over with what it leads to, while somebody marks it.
+    fn tagged_pointer_publishes(None) catches ["tagged-ptr-load", "tagged-ptr-replace"] {
+        let data = Arc::new(UnsafeCell::new(0));
+        let pointer = Arc::new(TaggedPtr::<u64>::new(std::ptr::null_mut()));
+        let (other_data, other_pointer) = (Arc::clone(&data), Arc::clone(&pointer));
+        let reading = thread::spawn(move || {
+            if other_pointer.load().1 == 1 {
+                assert_eq!(other_data.with(|data| unsafe { *data }), 7);
+            }
+        });
+        data.with_mut(|data| unsafe { *data = 7 });
+        pointer.set_tag(1);
+        reading.join().expect("reads");
+    }
+}
