@@ -24,6 +24,7 @@ pub static ALL: &[&Lint] = &[
     &access::split_read_modify_write::SPLIT_READ_MODIFY_WRITE,
     &cas::stale_cas_expected::STALE_CAS_EXPECTED,
     &access::store_clobbers_rmw::STORE_CLOBBERS_RMW,
+    &api::unbounded_send_sync::UNBOUNDED_SEND_SYNC,
     &api::unfulfilled_suppression::UNFULFILLED_SUPPRESSION,
     &layout::unpadded_hot_atomics::UNPADDED_HOT_ATOMICS,
     &layout::unpadded_shards::UNPADDED_SHARDS,

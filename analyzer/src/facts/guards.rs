@@ -164,13 +164,17 @@ fn is_guard(facts: &Facts<'_>, ty: &Type) -> bool {
 fn is_guard_type(facts: &Facts<'_>, adt: DefId) -> bool {
     let item = &facts.program.def(adt).item;
     let named = ["Guard", "Permit", "Locked", "LockToken"].iter().any(|n| item.name.ends_with(n));
-    let holds_one = || match &item.kind {
-        crate::ir::ItemKind::Struct(s) => {
-            s.fields.iter().any(|f| facts.program.lower_type(adt, &f.ty).peeled_refs().is_guard())
+    named && (facts.program.implements(adt, "Drop") || holds_guard(facts, adt, 0))
+}
+
+fn holds_guard(facts: &Facts<'_>, adt: DefId, depth: u32) -> bool {
+    let crate::ir::ItemKind::Struct(s) = &facts.program.def(adt).item.kind else { return false };
+    s.fields.iter().any(|f| match facts.program.lower_type(adt, &f.ty).peeled_refs() {
+        Type::Adt(inner, _) if depth < 3 && *inner != adt => {
+            is_guard_type(facts, *inner) || holds_guard(facts, *inner, depth + 1)
         }
-        _ => false,
-    };
-    named && (facts.program.implements(adt, "Drop") || holds_one())
+        ty => ty.is_guard(),
+    })
 }
 
 fn acquisition(facts: &Facts<'_>, body: BodyId, event: EventId, call: &crate::ir::Call) -> Option<Held> {

@@ -473,7 +473,29 @@ impl Facts<'_> {
         if waits_on.is_empty() || !decided || waits_on.iter().any(|w| self.moves_on(body, &self.seen(body)[*w], l)) {
             return None;
         }
+        if self.waits_for_calm(body, &blocks, &waits_on) {
+            return None;
+        }
         Some(WaitLoop { in_loop: l, waits_on, hint })
+    }
+
+    /// Whether an exit compares two reads of one location: the loop takes a snapshot and repeats it only if somebody
+    /// else made progress meanwhile.
+    fn waits_for_calm(&self, body: BodyId, blocks: &[BlockId], waits_on: &[usize]) -> bool {
+        let b = self.program.body(body).ir;
+        blocks.iter().any(|block| {
+            let Terminator::Branch { cond, .. } = &b.blocks[block.index()].term else { return false };
+            let compared: Vec<&Seen> = self
+                .flows_into(body, *cond)
+                .compared
+                .iter()
+                .filter(|i| waits_on.contains(i))
+                .map(|i| &self.seen(body)[*i])
+                .collect();
+            compared.iter().enumerate().any(|(i, a)| {
+                compared[i + 1..].iter().any(|c| a.event != c.event && a.place.same_memory(&c.place))
+            })
+        })
     }
 
     /// What an event in a loop means for the question whether the loop only waits.
