@@ -280,11 +280,12 @@ impl<'a> Run<'a> {
         let file = match known {
             Some(n) => FileId(n as u32),
             None => {
-                let text = std::fs::read_to_string(path).unwrap_or_default();
-                let shown = path.strip_prefix(&self.plan.root).unwrap_or(path).to_string_lossy().replace('\\', "/");
+                let read = source::read(path);
+                let mut file = read.unwrap_or_else(|_| SourceFile::new(path.clone(), "", String::new()));
+                file.shown = path.strip_prefix(&self.plan.root).unwrap_or(path).to_string_lossy().replace('\\', "/");
                 self.owners.push(Some(owner));
                 self.files.push(None);
-                self.sources.add(SourceFile::new(path.clone(), shown, text))
+                self.sources.add(file)
             }
         };
         let text = &self.sources.file(file).text;

@@ -49,3 +49,27 @@ pub fn found(analysis: &Analysis) -> Found {
         })
         .collect()
 }
+
+/// Every file below a directory, sorted; what builds leave behind and what git keeps is left out.
+pub fn files_below(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let entries = std::fs::read_dir(dir).expect("the folder can be read");
+    for path in entries.map(|e| e.expect("the entry can be read").path()) {
+        let name = path.file_name().unwrap_or_default();
+        match path.is_dir() {
+            // In a second worktree, `.git` is a file.
+            _ if name == ".git" => {}
+            true if name == "target" => {}
+            true => files.extend(files_below(&path)),
+            false => files.push(path),
+        }
+    }
+    files.sort();
+    files
+}
+
+pub fn rust_files_below(dir: &Path) -> Vec<PathBuf> {
+    let mut files = files_below(dir);
+    files.retain(|f| f.extension().is_some_and(|e| e == "rs"));
+    files
+}
