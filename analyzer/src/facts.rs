@@ -15,6 +15,7 @@ pub mod layout;
 pub mod pairing;
 pub mod plain;
 pub mod publication;
+pub mod reclaim;
 pub mod region;
 pub mod retry;
 pub mod role;

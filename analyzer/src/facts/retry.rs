@@ -602,9 +602,10 @@ impl Facts<'_> {
                 .filter(|i| waits_on.contains(i))
                 .map(|i| &self.seen(body)[*i])
                 .collect();
-            compared.iter().enumerate().any(|(i, a)| {
-                compared[i + 1..].iter().any(|c| a.event != c.event && a.place.same_memory(&c.place))
-            })
+            compared
+                .iter()
+                .enumerate()
+                .any(|(i, a)| compared[i + 1..].iter().any(|c| a.event != c.event && a.place.same_memory(&c.place)))
         })
     }
 
