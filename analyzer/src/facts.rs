@@ -16,6 +16,7 @@ pub mod pairing;
 pub mod plain;
 pub mod publication;
 pub mod reclaim;
+pub mod reclamation;
 pub mod region;
 pub mod retry;
 pub mod role;

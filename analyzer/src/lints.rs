@@ -12,13 +12,16 @@ use crate::lint::Lint;
 
 /// Every lint, sorted by name.
 pub static ALL: &[&Lint] = &[
+    &cas::aba_prone_cas::ABA_PRONE_CAS,
     &cas::allocation_in_cas_loop::ALLOCATION_IN_CAS_LOOP,
     &cas::cas_loop_reimplements_rmw::CAS_LOOP_REIMPLEMENTS_RMW,
     &access::check_then_act::CHECK_THEN_ACT,
+    &cas::ignored_cas_result::IGNORED_CAS_RESULT,
     &layout::ineffective_padding::INEFFECTIVE_PADDING,
     &ordering::invalid_ordering::INVALID_ORDERING,
     &access::mixed_atomic_access::MIXED_ATOMIC_ACCESS,
     &publication::mutation_after_publication::MUTATION_AFTER_PUBLICATION,
+    &cas::premature_reclamation::PREMATURE_RECLAMATION,
     &publication::relaxed_cas_failure::RELAXED_CAS_FAILURE,
     &ordering::relaxed_lock::RELAXED_LOCK,
     &publication::relaxed_publication::RELAXED_PUBLICATION,

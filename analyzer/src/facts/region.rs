@@ -14,7 +14,7 @@ use crate::ir::{
     AtomicOpKind, Base, BlockId, Call, Callee, EventId, EventKind, LocalId, Terminator, ValueId, ValueKind,
 };
 use crate::resolve::calls::Target;
-use crate::resolve::places::{PlaceRef, Root};
+use crate::resolve::places::{PlaceRef, Root, Step};
 use crate::resolve::{BodyId, Res};
 
 /// How many functions a closure is handed through.
@@ -220,8 +220,23 @@ impl Facts<'_> {
         new_values.into_iter().any(|(b, new)| {
             let target = self.program.value_ref(b, new);
             let same_root = target.root != Root::Unknown && target.root == place.root;
+            // `slots[new].next`: a node is named by its index.
+            let by_index = place.steps.iter().any(|step| match step {
+                Step::Index(Some((b, index))) => {
+                    *b == body && self.derives_from(body, new, *index) && !self.reads_location(retry, body, *index)
+                }
+                _ => false,
+            });
+            if by_index && b == body {
+                return true;
+            }
             same_root && !self.is_around_cas(retry, place) || b == body && self.root_flows_into(retry, b, place, new)
         })
+    }
+
+    /// Whether a value comes from the location that the region is about.
+    fn reads_location(&self, retry: &Retry, body: BodyId, value: ValueId) -> bool {
+        self.flows_into(body, value).ops.iter().any(|&i| self.op(self.seen(body)[i].op).location == retry.location)
     }
 
     /// The arguments of helpers on the way to the CAS that its new value is made of.

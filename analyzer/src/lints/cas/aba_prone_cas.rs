@@ -4,7 +4,7 @@ use crate::facts::{Facts, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
 use crate::ir::{Base, BinOp, Callee, EventKind, Place, Proj, Receiver, ValueId, ValueKind, operands};
 use crate::lint::{Cx, declare_lint};
-use crate::resolve::{Atomic, BodyId, Known, Type};
+use crate::resolve::{Atomic, BodyId};
 
 declare_lint! {
     /// Finds a CAS that takes a node off a list by reading the next link inside it, while nodes can be freed or used
@@ -132,7 +132,7 @@ pub fn prone<'f>(facts: &'f Facts<'_>, id: OpId) -> Option<Prone<'f>> {
     let look = look_inside(facts, op.body, new, expected)?;
     let prone = read_before
         && !is_tagged(facts, op.body, new, look)
-        && !is_protected(facts, op.body)
+        && !facts.is_protected(op.body)
         && !is_alone(facts, op.body, cas)
         && comes_back(facts, id);
     prone.then_some(Prone { cas, look })
@@ -146,8 +146,7 @@ fn look_inside(facts: &Facts<'_>, body: BodyId, new: ValueId, expected: ValueId)
             Base::Local(_, v) | Base::Value(v) => !place.proj.is_empty() && is_old(facts, body, v, expected),
             Base::Path(_) => false,
         };
-        through_base
-            || place.proj.iter().any(|p| matches!(p, Proj::Index(v) if facts.derives_from(body, *v, expected)))
+        through_base || place.proj.iter().any(|p| matches!(p, Proj::Index(v) if facts.derives_from(body, *v, expected)))
     };
     let mut visited = rustc_hash::FxHashSet::default();
     let mut queue = vec![new];
@@ -217,31 +216,6 @@ fn is_tagged(facts: &Facts<'_>, body: BodyId, new: ValueId, look: ValueId) -> bo
     false
 }
 
-/// An epoch guard or hazard pointer is at hand, so that what was read is not reclaimed meanwhile.
-fn is_protected(facts: &Facts<'_>, body: BodyId) -> bool {
-    let ir = facts.program.body(body).ir;
-    let guard = |ty: &Type| match ty.peeled_refs() {
-        Type::Known(Known::ReclaimGuard, _) => true,
-        Type::External(path, _) => {
-            let last = path.rsplit("::").next().unwrap_or("");
-            last.contains("Guard") || last.contains("Hazard")
-        }
-        _ => false,
-    };
-    let by_type = (0..ir.values.len() as u32).map(ValueId).any(|v| {
-        matches!(ir.values[v.index()].kind, ValueKind::Param(_) | ValueKind::Event(_) | ValueKind::Capture(_))
-            && guard(&facts.program.type_of(body, v))
-    });
-    by_type
-        || ir.events.iter().any(|e| match &e.kind {
-            EventKind::Call(call) => {
-                let name = facts.callee_name(call);
-                matches!(name, "pin" | "protect" | "protect_ptr" | "acquire_guard")
-            }
-            _ => false,
-        })
-}
-
 /// Nobody else takes nodes off meanwhile: `&mut self`, a lock, one consumer by construction.
 fn is_alone(facts: &Facts<'_>, body: BodyId, cas: &Seen) -> bool {
     let program = facts.program;
@@ -257,7 +231,9 @@ fn comes_back(facts: &Facts<'_>, id: OpId) -> bool {
     let Some(location) = op.location else { return false };
     let put_back = facts.location(location).ops.iter().any(|&other| {
         let o = facts.op(other);
-        let Some(new) = o.new_value().filter(|_| other != id && o.kind.writes() && !o.kind.eq(&crate::ir::AtomicOpKind::Load)) else {
+        let Some(new) =
+            o.new_value().filter(|_| other != id && o.kind.writes() && !o.kind.eq(&crate::ir::AtomicOpKind::Load))
+        else {
             return false;
         };
         let literal = matches!(facts.value(o.body, new), ValueKind::Int(_) | ValueKind::Path(_));
