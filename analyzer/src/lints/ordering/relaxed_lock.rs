@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::facts::flow::loop_within;
+use crate::facts::guards::Lock;
 use crate::facts::pairing::lacks_acquire;
 use crate::facts::role::RoleKind;
 use crate::facts::{Facts, LocId, OpId, Seen};
@@ -125,7 +126,7 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
             // What a closure returns is not the answer to "is it taken".
             if facts.program.body(op.body).parent.is_some()
                 || facts.is_alone(op.body, seen)
-                || facts.context(id).locks.iter().any(|(_, shared)| !shared)
+                || facts.context(id).locks.iter().any(|(l, shared)| !shared && matches!(l, Lock::Location(_)))
             {
                 continue;
             }
