@@ -1,8 +1,10 @@
 //! What several integration tests share: running the analyzer on a project, and the repository's own places.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use cargo_atomic_lint::cli::{self, Status, Surroundings};
 use cargo_atomic_lint::driver::{self, Analysis, Request};
 use cargo_atomic_lint::lint::Options;
 use cargo_atomic_lint::lints;
@@ -72,4 +74,33 @@ pub fn rust_files_below(dir: &Path) -> Vec<PathBuf> {
     let mut files = files_below(dir);
     files.retain(|f| f.extension().is_some_and(|e| e == "rs"));
     files
+}
+
+/// The command that writes everything that is generated.
+pub const BLESS: &str = "BLESS=1 cargo test -p atomic-lint-tests";
+
+/// Whether this run writes what is generated instead of holding it against what is there.
+pub fn blessing() -> bool {
+    std::env::var_os("BLESS").is_some_and(|v| v != "0")
+}
+
+/// What a run of the command leaves behind.
+#[derive(Debug)]
+pub struct Ran {
+    pub status: Status,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
+
+/// Runs the command inside this process, with the words of `line` as its arguments.
+pub fn run(dir: &Path, line: &str) -> Ran {
+    let words = line.split(' ').filter(|w| !w.is_empty());
+    let around = Surroundings {
+        args: ["cargo-atomic-lint"].into_iter().chain(words).map(OsString::from).collect(),
+        current_dir: Some(dir.to_owned()),
+        ..Surroundings::default()
+    };
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let status = cli::run(&around, &mut stdout, &mut stderr);
+    Ran { status, stdout, stderr }
 }
