@@ -5,6 +5,7 @@ pub mod access;
 pub mod api;
 pub mod cas;
 pub mod layout;
+pub mod ordering;
 pub mod publication;
 pub mod waiting;
 // modules: end
@@ -18,10 +19,14 @@ pub static ALL: &[&Lint] = &[
     &cas::cas_loop_reimplements_rmw::CAS_LOOP_REIMPLEMENTS_RMW,
     &access::check_then_act::CHECK_THEN_ACT,
     &layout::ineffective_padding::INEFFECTIVE_PADDING,
+    &ordering::invalid_ordering::INVALID_ORDERING,
     &access::mixed_atomic_access::MIXED_ATOMIC_ACCESS,
     &publication::mutation_after_publication::MUTATION_AFTER_PUBLICATION,
     &publication::relaxed_cas_failure::RELAXED_CAS_FAILURE,
+    &ordering::relaxed_lock::RELAXED_LOCK,
     &publication::relaxed_publication::RELAXED_PUBLICATION,
+    &ordering::relaxed_refcount_release::RELAXED_REFCOUNT_RELEASE,
+    &ordering::relaxed_uniqueness_check::RELAXED_UNIQUENESS_CHECK,
     &cas::side_effects_in_cas_loop::SIDE_EFFECTS_IN_CAS_LOOP,
     &waiting::spin_without_hint::SPIN_WITHOUT_HINT,
     &access::split_read_modify_write::SPLIT_READ_MODIFY_WRITE,

@@ -54,11 +54,7 @@ pub struct Asked {
 
 impl Asked {
     fn or(self, other: Asked) -> Asked {
-        Asked {
-            send: self.send || other.send,
-            sync: self.sync || other.sync,
-            unknown: self.unknown || other.unknown,
-        }
+        Asked { send: self.send || other.send, sync: self.sync || other.sync, unknown: self.unknown || other.unknown }
     }
 
     pub fn has(self, marker: Marker) -> bool {
@@ -200,7 +196,8 @@ impl Facts<'_> {
                 self.passing(&ty, name, false, 0, &mut found);
             }
         }
-        for bound in f.generics.params.iter().flat_map(|p| &p.bounds).chain(f.generics.predicates.iter().flat_map(|p| &p.1))
+        for bound in
+            f.generics.params.iter().flat_map(|p| &p.bounds).chain(f.generics.predicates.iter().flat_map(|p| &p.1))
         {
             self.passing_to_closure(function, bound, name, &mut found);
         }
@@ -346,7 +343,9 @@ fn holds_atomic(ty: &Type, seen: &mut Vec<DefId>) -> bool {
             }
             args.iter().any(|t| holds_atomic(t, seen))
         }
-        Type::Known(_, args) | Type::External(_, args) | Type::Tuple(args) => args.iter().any(|t| holds_atomic(t, seen)),
+        Type::Known(_, args) | Type::External(_, args) | Type::Tuple(args) => {
+            args.iter().any(|t| holds_atomic(t, seen))
+        }
         Type::Ref { inner, .. } | Type::Ptr { inner, .. } | Type::Slice(inner) | Type::Array(inner, _) => {
             holds_atomic(inner, seen)
         }

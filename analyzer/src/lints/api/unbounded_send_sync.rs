@@ -145,8 +145,11 @@ fn by_impl(cx: &Cx<'_>, adt: DefId, imp: DefId, promised: Marker) -> Option<Find
                 .filter(|m| asked.has(*m) || *m == missing.marker)
                 .map(Marker::name)
                 .collect();
-            finding.help =
-                Some(format!("`unsafe impl<{name}: {}> {} for {type_name}<{name}>`", bounds.join(" + "), promised.name()));
+            finding.help = Some(format!(
+                "`unsafe impl<{name}: {}> {} for {type_name}<{name}>`",
+                bounds.join(" + "),
+                promised.name()
+            ));
             finish(cx, &mut finding, &missing, type_name, promised.name());
             return Some(finding);
         }
@@ -194,9 +197,10 @@ fn missing(
 
 /// The function gives a value back, rather than only taking one in.
 fn comes_out(cx: &Cx<'_>, missing: &Missing) -> bool {
-    cx.facts.program.function(missing.passage.function).is_some_and(|f| {
-        !matches!(&f.ret, crate::ir::Ty::Tuple(t) if t.is_empty())
-    })
+    cx.facts
+        .program
+        .function(missing.passage.function)
+        .is_some_and(|f| !matches!(&f.ret, crate::ir::Ty::Tuple(t) if t.is_empty()))
 }
 
 /// Cloning gives another handle to the same value rather than another value.
@@ -283,7 +287,13 @@ fn is_free(cx: &Cx<'_>, ty: &Type, name: &str, depth: u32) -> Option<bool> {
             _ => Some(false),
         },
         Type::Known(
-            Known::Arc | Known::Box | Known::Vec | Known::Option | Known::Padded | Known::ManuallyDrop | Known::Transparent,
+            Known::Arc
+            | Known::Box
+            | Known::Vec
+            | Known::Option
+            | Known::Padded
+            | Known::ManuallyDrop
+            | Known::Transparent,
             args,
         )
         | Type::Tuple(args) => all(args),
@@ -296,9 +306,11 @@ fn is_free(cx: &Cx<'_>, ty: &Type, name: &str, depth: u32) -> Option<bool> {
             }
             let ItemKind::Struct(s) = &cx.facts.program.def(*adt).item.kind else { return None };
             let fields = s.fields.iter().map(|f| cx.facts.program.field_type(&Type::Adt(*adt, args.clone()), &f.name));
-            fields.map(|t| t.unwrap_or(Type::Unknown)).collect::<Vec<_>>().iter().try_fold(false, |any, t| {
-                inner(t).map(|c| c || any)
-            })
+            fields
+                .map(|t| t.unwrap_or(Type::Unknown))
+                .collect::<Vec<_>>()
+                .iter()
+                .try_fold(false, |any, t| inner(t).map(|c| c || any))
         }
         _ => None,
     }
@@ -326,9 +338,10 @@ fn guard(cx: &Cx<'_>, adt: DefId) -> Option<Finding> {
         });
         let Some((field, imp)) = lock.filter(|_| open) else { continue };
         let position = cx.facts.parameters(adt).iter().position(|p| *p == name)?;
-        let passage = cx.facts.passages(adt, position).into_iter().find(|(p, _)| {
-            p.by_shared && p.what == What::Reference && program.def(p.function).item.name == "deref"
-        });
+        let passage =
+            cx.facts.passages(adt, position).into_iter().find(|(p, _)| {
+                p.by_shared && p.what == What::Reference && program.def(p.function).item.name == "deref"
+            });
         let (passage, asked) = passage?;
         if asked.sync || asked.unknown {
             continue;
