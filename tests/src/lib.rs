@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use cargo_atomic_lint::cli::{self, Status, Surroundings};
 use cargo_atomic_lint::driver::{self, Analysis, Request};
 use cargo_atomic_lint::lint::Options;
 use cargo_atomic_lint::lints;
 use cargo_atomic_lint::workspace::{self, Plan, Selection};
+use cargo_metadata::Message;
 
 /// The root of the repository.
 pub fn root() -> PathBuf {
@@ -77,7 +79,7 @@ pub fn rust_files_below(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// The command that writes everything that is generated.
-pub const BLESS: &str = "BLESS=1 cargo test -p atomic-lint-tests";
+pub const BLESS: &str = "BLESS=1 cargo test -p atomic-lint-tests --test generated";
 
 /// Whether this run writes what is generated instead of holding it against what is there.
 pub fn blessing() -> bool {
@@ -103,4 +105,23 @@ pub fn run(dir: &Path, line: &str) -> Ran {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let status = cli::run(&around, &mut stdout, &mut stderr);
     Ran { status, stdout, stderr }
+}
+
+/// The cargo that runs this.
+pub fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// The built program. Cargo names the path of a binary only to tests of its own package.
+pub fn program(release: bool) -> PathBuf {
+    let mut build = Command::new(cargo());
+    build.args(["build", "--quiet", "-p", "cargo-atomic-lint", "--message-format", "json"]).current_dir(root());
+    let output = build.args(release.then_some("--release")).stderr(Stdio::inherit()).output();
+    let output = output.expect("cargo can be started");
+    assert!(output.status.success(), "the program cannot be built");
+    let mut artifacts = Message::parse_stream(&output.stdout[..]).filter_map(|m| match m.ok()? {
+        Message::CompilerArtifact(artifact) => artifact.executable,
+        _ => None,
+    });
+    artifacts.next().expect("the package has a binary").into()
 }

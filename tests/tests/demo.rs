@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use atomic_lint_tests::{analyze_package, root};
+use atomic_lint_tests::{analyze_package, cargo, root};
 use cargo_atomic_lint::lints;
 
 #[test]
 fn it_compiles() {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["check", "--quiet", "--locked", "--offline", "--manifest-path", "fixtures/demo/Cargo.toml"]);
-    cargo.env("CARGO_TARGET_DIR", root().join("target/demo")).env("RUSTFLAGS", "-Dwarnings").current_dir(root());
-    let output = cargo.output().expect("cargo can be started");
+    let mut check = Command::new(cargo());
+    check.args(["check", "--quiet", "--locked", "--offline", "--manifest-path", "fixtures/demo/Cargo.toml"]);
+    check.env("CARGO_TARGET_DIR", root().join("target/demo")).env("RUSTFLAGS", "-Dwarnings").current_dir(root());
+    let output = check.output().expect("cargo can be started");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 

@@ -1,14 +1,14 @@
 //! Everything that is written by a program and kept in the repository is what the program would write now.
 //!
-//! `BLESS=1 cargo test -p atomic-lint-tests` writes it: the lists of lints and fixtures, the table of the README, the
-//! expected output of every fixture folder.
+//! `BLESS=1 cargo test -p atomic-lint-tests --test generated` writes it: the lists of lints and fixtures, the table of
+//! the README, the expected output of every fixture folder.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use atomic_lint_tests::{BLESS, blessing, root, run};
+use atomic_lint_tests::{BLESS, blessing, cargo, root, run};
 use cargo_atomic_lint::lints;
 use cargo_metadata::Message;
 
@@ -20,8 +20,7 @@ static LISTS: LazyLock<bool> = LazyLock::new(|| {
         return true;
     }
     stale.iter().for_each(Generated::write);
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut again = Command::new(cargo);
+    let mut again = Command::new(cargo());
     again.args(["test", "-p", "atomic-lint-tests", "--test", "generated"]).current_dir(root());
     assert!(again.status().expect("cargo can be started").success(), "the second run has failed");
     false
@@ -59,8 +58,9 @@ impl Generated {
     /// What stands between two marked lines of a file that is otherwise written by hand.
     fn between(path: &str, begin: &str, end: &str, body: &str) -> Generated {
         let text = std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path} cannot be read: {e}"));
-        let (before, rest) = text.split_once(&format!("{begin}\n")).unwrap_or_else(|| panic!("{path} lacks `{begin}`"));
-        let (_, after) = rest.split_once(&format!("{end}\n")).unwrap_or_else(|| panic!("{path} lacks `{end}`"));
+        let lacks = || panic!("{path} lacks the lines `{begin}` and `{end}` around what is generated");
+        let (before, rest) = text.split_once(&format!("{begin}\n")).unwrap_or_else(lacks);
+        let (_, after) = rest.split_once(&format!("{end}\n")).unwrap_or_else(lacks);
         Generated { path: path.into(), text: format!("{before}{begin}\n{body}{end}\n{after}") }
     }
 
