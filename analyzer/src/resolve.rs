@@ -8,6 +8,7 @@ pub mod calls;
 pub mod infer;
 pub mod modules;
 pub mod places;
+pub mod reach;
 pub mod types;
 pub mod vocabulary;
 
@@ -112,6 +113,7 @@ pub struct Program<'a> {
     deref_targets: FxHashMap<DefId, (DefId, &'a ir::Ty)>,
     wanted: Mutex<FxHashSet<FileId>>,
     accessors: Vec<OnceLock<Option<places::Accessor>>>,
+    reachable: OnceLock<FxHashSet<DefId>>,
 }
 
 /// Where an item stands in memory, as a number: pointers are not shared between threads.
@@ -139,6 +141,7 @@ impl<'a> Program<'a> {
             deref_targets: FxHashMap::default(),
             wanted: Mutex::new(FxHashSet::default()),
             accessors: Vec::new(),
+            reachable: OnceLock::new(),
         };
         let mut builder = modules::Builder::new(&mut program);
         for (index, krate) in crates.iter().enumerate() {
