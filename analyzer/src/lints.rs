@@ -13,12 +13,16 @@ use crate::lint::Lint;
 /// Every lint, sorted by name.
 pub static ALL: &[&Lint] = &[
     &cas::allocation_in_cas_loop::ALLOCATION_IN_CAS_LOOP,
+    &access::atomic_in_const::ATOMIC_IN_CONST,
     &cas::cas_loop_reimplements_rmw::CAS_LOOP_REIMPLEMENTS_RMW,
     &access::check_then_act::CHECK_THEN_ACT,
+    &access::cloned_atomic::CLONED_ATOMIC,
     &layout::ineffective_padding::INEFFECTIVE_PADDING,
     &ordering::invalid_ordering::INVALID_ORDERING,
+    &access::misaligned_atomic_cast::MISALIGNED_ATOMIC_CAST,
     &access::mixed_atomic_access::MIXED_ATOMIC_ACCESS,
     &publication::mutation_after_publication::MUTATION_AFTER_PUBLICATION,
+    &access::old_value_confusion::OLD_VALUE_CONFUSION,
     &publication::relaxed_cas_failure::RELAXED_CAS_FAILURE,
     &ordering::relaxed_lock::RELAXED_LOCK,
     &publication::relaxed_publication::RELAXED_PUBLICATION,
@@ -29,9 +33,11 @@ pub static ALL: &[&Lint] = &[
     &access::split_read_modify_write::SPLIT_READ_MODIFY_WRITE,
     &cas::stale_cas_expected::STALE_CAS_EXPECTED,
     &access::store_clobbers_rmw::STORE_CLOBBERS_RMW,
+    &access::torn_snapshot::TORN_SNAPSHOT,
     &api::unbounded_send_sync::UNBOUNDED_SEND_SYNC,
     &api::unfulfilled_suppression::UNFULFILLED_SUPPRESSION,
     &layout::unpadded_hot_atomics::UNPADDED_HOT_ATOMICS,
     &layout::unpadded_shards::UNPADDED_SHARDS,
+    &access::volatile_as_atomic::VOLATILE_AS_ATOMIC,
     &cas::weak_cas_outside_loop::WEAK_CAS_OUTSIDE_LOOP,
 ];
