@@ -4,6 +4,7 @@
 //! remembered. Facts know nothing of levels or wording.
 
 pub mod access;
+pub mod alignment;
 pub mod carried;
 pub mod context;
 pub mod control;
@@ -11,6 +12,7 @@ pub mod effects;
 pub mod flow;
 pub mod guards;
 pub mod heat;
+pub mod initial;
 pub mod layout;
 pub mod pairing;
 pub mod plain;
@@ -23,6 +25,7 @@ pub mod role;
 mod same_memory;
 pub mod shards;
 pub mod sharing;
+pub mod siblings;
 pub mod touch;
 pub mod transfer;
 pub mod value_flow;
@@ -72,6 +75,7 @@ pub struct Facts<'a> {
     retries: OnceLock<Vec<region::Retry>>,
     heat: OnceLock<heat::Heat>,
     plain: OnceLock<FxHashMap<LocId, Vec<plain::Plain>>>,
+    joint: OnceLock<FxHashMap<siblings::Pair, Vec<siblings::JointUpdate>>>,
     pub coverage: Coverage,
 }
 
@@ -101,6 +105,7 @@ impl<'a> Facts<'a> {
             retries: OnceLock::new(),
             callers: table.callers,
             plain: OnceLock::new(),
+            joint: OnceLock::new(),
             heat: OnceLock::new(),
             coverage: table.coverage,
         };

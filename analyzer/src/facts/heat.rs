@@ -305,7 +305,7 @@ impl Facts<'_> {
         }
     }
 
-    fn root_type(&self, root: &Root) -> Type {
+    pub(super) fn root_type(&self, root: &Root) -> Type {
         match root {
             Root::Param(b, i) => self.param_type(*b, *i),
             Root::Static(d) => match &self.program.def(*d).item.kind {
