@@ -17,6 +17,7 @@ pub mod plain;
 pub mod publication;
 pub mod reclaim;
 pub mod region;
+pub mod required;
 pub mod retry;
 pub mod role;
 mod same_memory;
