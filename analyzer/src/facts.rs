@@ -16,6 +16,7 @@ pub mod pairing;
 pub mod plain;
 pub mod publication;
 pub mod reclaim;
+pub mod reclamation;
 pub mod region;
 pub mod required;
 pub mod retry;
@@ -24,6 +25,7 @@ mod same_memory;
 pub mod shards;
 pub mod sharing;
 pub mod touch;
+pub mod transfer;
 pub mod value_flow;
 
 use std::sync::OnceLock;
@@ -62,6 +64,8 @@ pub struct Facts<'a> {
     published: OnceLock<publication::Published>,
     flows: Vec<OnceLock<Flow>>,
     guards: Vec<OnceLock<guards::Guards>>,
+    /// Per operation: the bodies that perform it, with the index among what they do.
+    instances: Vec<Vec<(BodyId, u32)>>,
     pub(crate) contexts: Vec<context::Context>,
     callers: FxHashMap<DefId, Vec<(BodyId, EventId)>>,
     roles: Vec<OnceLock<Role>>,
@@ -92,6 +96,7 @@ impl<'a> Facts<'a> {
             published: OnceLock::new(),
             flows: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
             guards: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
+            instances: Vec::new(),
             contexts: Vec::new(),
             effects: OnceLock::new(),
             retries: OnceLock::new(),
@@ -101,6 +106,12 @@ impl<'a> Facts<'a> {
             coverage: table.coverage,
         };
         access::see_through_helpers(&mut facts);
+        facts.instances = vec![Vec::new(); facts.ops.len()];
+        for body in program.body_ids() {
+            for (i, seen) in facts.seen[body.index()].iter().enumerate() {
+                facts.instances[seen.op.index()].push((body, i as u32));
+            }
+        }
         facts.contexts = context::of_all(&facts);
         touch::collect(&mut facts);
         pairing::collect(&mut facts);

@@ -1,5 +1,6 @@
 //! All lints, one file each, by topic.
 
+// modules: begin
 pub mod access;
 pub mod api;
 pub mod cas;
@@ -7,18 +8,23 @@ pub mod layout;
 pub mod ordering;
 pub mod publication;
 pub mod waiting;
+// modules: end
 
 use crate::lint::Lint;
 
 /// Every lint, sorted by name.
 pub static ALL: &[&Lint] = &[
+    // lints: begin
+    &cas::aba_prone_cas::ABA_PRONE_CAS,
     &cas::allocation_in_cas_loop::ALLOCATION_IN_CAS_LOOP,
     &cas::cas_loop_reimplements_rmw::CAS_LOOP_REIMPLEMENTS_RMW,
     &access::check_then_act::CHECK_THEN_ACT,
+    &cas::ignored_cas_result::IGNORED_CAS_RESULT,
     &layout::ineffective_padding::INEFFECTIVE_PADDING,
     &ordering::invalid_ordering::INVALID_ORDERING,
     &access::mixed_atomic_access::MIXED_ATOMIC_ACCESS,
     &publication::mutation_after_publication::MUTATION_AFTER_PUBLICATION,
+    &cas::premature_reclamation::PREMATURE_RECLAMATION,
     &publication::relaxed_cas_failure::RELAXED_CAS_FAILURE,
     &ordering::relaxed_lock::RELAXED_LOCK,
     &publication::relaxed_publication::RELAXED_PUBLICATION,
@@ -29,8 +35,10 @@ pub static ALL: &[&Lint] = &[
     &access::split_read_modify_write::SPLIT_READ_MODIFY_WRITE,
     &cas::stale_cas_expected::STALE_CAS_EXPECTED,
     &access::store_clobbers_rmw::STORE_CLOBBERS_RMW,
+    &api::unbounded_send_sync::UNBOUNDED_SEND_SYNC,
     &api::unfulfilled_suppression::UNFULFILLED_SUPPRESSION,
     &layout::unpadded_hot_atomics::UNPADDED_HOT_ATOMICS,
     &layout::unpadded_shards::UNPADDED_SHARDS,
     &cas::weak_cas_outside_loop::WEAK_CAS_OUTSIDE_LOOP,
+    // lints: end
 ];

@@ -1,9 +1,7 @@
 //! In which surroundings each operation runs: alone with its memory, or under which locks.
 
-use rustc_hash::FxHashMap;
-
 use super::Facts;
-use super::access::{Key, LocId, Op, OpId, Seen, is_shared_reference};
+use super::access::{Key, LocId, OpId, Seen, is_shared_reference};
 use super::guards::Lock;
 use crate::ir::{BodyKind, Cfg, EventId, EventKind, ItemKind, Receiver, ValueId, ValueKind, Vis};
 use crate::resolve::places::{PlaceRef, Root};
@@ -26,56 +24,49 @@ pub struct Context {
     pub vouched: bool,
 }
 
-/// One way to an operation: from the body at its head, through the calls of `seen`.
-struct Instance<'f> {
-    body: BodyId,
-    seen: &'f Seen,
-}
-
 pub(super) fn of_all(facts: &Facts<'_>) -> Vec<Context> {
-    let mut instances: FxHashMap<OpId, Vec<Instance<'_>>> = FxHashMap::default();
-    for body in facts.program.body_ids() {
-        for seen in facts.seen(body) {
-            instances.entry(seen.op).or_default().push(Instance { body, seen });
-        }
-    }
-    (0..facts.ops.len() as u32)
-        .map(|i| {
-            let ways = instances.get(&OpId(i)).map_or(&[][..], |v| v);
-            context(facts, facts.op(OpId(i)), ways)
-        })
-        .collect()
+    (0..facts.ops.len() as u32).map(|i| context(facts, OpId(i))).collect()
 }
 
-fn context(facts: &Facts<'_>, op: &Op<'_>, ways: &[Instance<'_>]) -> Context {
-    // Only ways that begin where others than this crate's code can begin count.
-    let heads: Vec<&Instance<'_>> = ways.iter().filter(|w| facts.is_entry(w.body)).collect();
-    let own = || ways.iter().filter(|w| w.seen.is_direct()).collect::<Vec<_>>();
-    let heads = if heads.is_empty() { own() } else { heads };
-    let owner = facts.program.body(op.body).owner;
-    let in_drop = facts.program.implemented_trait(owner) == Some("Drop");
-    let exclusive = !heads.is_empty() && heads.iter().all(|w| facts.is_exclusive(w.body, w.seen.event, &w.seen.place));
+fn context(facts: &Facts<'_>, op: OpId) -> Context {
+    let ways = facts.ways_to(op);
+    let body = facts.op(op).body;
+    let in_drop = facts.program.implemented_trait(facts.program.body(body).owner) == Some("Drop");
+    let exclusive = !ways.is_empty() && ways.iter().all(|(b, s)| facts.is_exclusive(*b, s.event, &s.place));
+    let claimed = !ways.is_empty() && ways.iter().all(|w| steps(w).any(|(b, e)| facts.is_claimed(b, e)));
+    let vouched = facts.is_vouched(body) || ways.iter().all(|w| steps(w).any(|(b, _)| facts.is_vouched(b)));
     let mut locks: Option<Vec<(Lock, bool)>> = None;
-    let claimed = !heads.is_empty() && heads.iter().all(|w| steps(w).any(|(b, e)| facts.is_claimed(b, e)));
-    let vouched = facts.is_vouched(op.body) || heads.iter().all(|w| steps(w).any(|(b, _)| facts.is_vouched(b)));
-    for w in heads {
-        let here: Vec<(Lock, bool)> = steps(w).flat_map(|(b, e)| facts.guards(b).at(facts, b, e)).collect();
+    for way in &ways {
+        let here: Vec<(Lock, bool)> = steps(way).flat_map(|(b, e)| facts.guards(b).at(facts, b, e)).collect();
         locks = Some(match locks {
             None => here,
-            Some(all) => all.into_iter().filter(|(l, _)| here.iter().any(|(h, _)| h == l)).collect(),
+            Some(all) => all.into_iter().filter(|(l, _)| here.iter().any(|(h, _)| h.may_be(l))).collect(),
         });
     }
     Context { exclusive, in_drop, locks: locks.unwrap_or_default(), claimed, vouched }
 }
 
 /// The bodies on a way, each with the event through which the way goes on.
-fn steps<'f>(way: &'f Instance<'_>) -> impl Iterator<Item = (BodyId, EventId)> + 'f {
-    std::iter::once((way.body, way.seen.event)).chain(way.seen.via.iter().copied())
+fn steps<'f>((body, seen): &(BodyId, &'f Seen)) -> impl Iterator<Item = (BodyId, EventId)> + use<'f> {
+    std::iter::once((*body, seen.event)).chain(seen.via.iter().copied())
 }
 
 impl Facts<'_> {
     pub fn context(&self, op: OpId) -> &Context {
         &self.contexts[op.index()]
+    }
+
+    /// The ways to an operation: from bodies that code outside may enter, through the calls of the seen operation;
+    /// where none is known, the longest ways that are.
+    pub fn ways_to(&self, op: OpId) -> Vec<(BodyId, &Seen)> {
+        let all = self.instances[op.index()].iter().map(|(b, i)| (*b, &self.seen(*b)[*i as usize]));
+        let entries: Vec<(BodyId, &Seen)> = all.clone().filter(|(b, _)| self.is_entry(*b)).collect();
+        if !entries.is_empty() {
+            return entries;
+        }
+        // The calls lead further up than they are followed: the longest ways stand for the others.
+        let longest = all.clone().map(|(_, s)| s.via.len()).max().unwrap_or(0);
+        all.filter(|(_, s)| s.via.len() == longest).collect()
     }
 
     /// Whether code that is not analysed (or another thread) may enter here: public functions, trait methods,
@@ -322,7 +313,7 @@ impl Facts<'_> {
         let held = &self.context(op).locks;
         held.iter().filter(|(_, shared)| !shared).any(|(lock, _)| {
             self.shared_writes(location).all(|w| {
-                self.op(w).kind.is_cas() || self.context(w).locks.iter().any(|(l, shared)| l == lock && !shared)
+                self.op(w).kind.is_cas() || self.context(w).locks.iter().any(|(l, shared)| l.may_be(lock) && !shared)
             })
         })
     }
@@ -336,13 +327,9 @@ impl Facts<'_> {
             return loc.key.owner();
         }
         let mut handle: Option<DefId> = None;
-        for body in self.program.body_ids().filter(|b| self.is_entry(*b)) {
-            for s in self.seen(body) {
-                let op = self.op(s.op);
-                if op.location != Some(location) || !op.kind.writes() || self.context(s.op).exclusive {
-                    continue;
-                }
-                let through = self.handle_of(body, s)?;
+        for op in self.shared_writes(location) {
+            for (body, seen) in self.ways_to(op) {
+                let through = self.handle_of(body, seen)?;
                 if handle.is_some_and(|h| h != through) {
                     return None;
                 }
@@ -362,11 +349,6 @@ impl Facts<'_> {
             let by_ref = matches!(ty, Type::Ref { mutable: false, .. });
             (!by_ref || self.is_not_sync(*adt)).then_some(*adt)
         };
-        if let Root::Param(b, i) = seen.place.root
-            && let Some(handle) = through(b, i)
-        {
-            return Some(handle);
-        }
         // A method on the way that has its handle to itself.
         let chain = seen.via.iter().rev().map(|(b, _)| *b).chain(std::iter::once(body));
         for b in chain {
@@ -376,7 +358,10 @@ impl Facts<'_> {
                 return self.program.self_adt(owner);
             }
         }
-        None
+        match seen.place.root {
+            Root::Param(b, i) => through(b, i),
+            _ => None,
+        }
     }
 
     /// Whether the type cannot be shared between threads by its fields: a marker or cell, no `unsafe impl Sync`.

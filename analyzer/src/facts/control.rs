@@ -69,6 +69,21 @@ impl Facts<'_> {
             .flat_map(move |b| blocks[b.index()].events.iter().copied())
     }
 
+    /// Whether what a pointer leads to is freed (or taken into an owner again) on a way from `from` to `to`.
+    pub fn is_freed(&self, body: BodyId, pointer: ValueId, from: EventId, to: EventId) -> bool {
+        let flow = self.flow(body);
+        let events = &self.program.body(body).ir.events;
+        events.iter().enumerate().any(|(i, e)| {
+            let id = EventId(i as u32);
+            let EventKind::Call(call) = &e.kind else { return false };
+            let Callee::Path(path) = &call.callee else { return false };
+            matches!(path.last(), "from_raw" | "drop_in_place" | "dealloc" | "from_non_null" | "free")
+                && flow.reaches(from, id)
+                && flow.reaches(id, to)
+                && call.args.iter().any(|v| self.derives_from(body, *v, pointer))
+        })
+    }
+
     /// Whether an event does something that another thread or the caller can notice: anything but plain reads,
     /// borrows, ends of scope and loads.
     pub fn has_effect(&self, body: BodyId, event: EventId) -> bool {

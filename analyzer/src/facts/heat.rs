@@ -10,7 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::access::{OpId, Seen, runs_in_place};
 use super::{Facts, LocId, RoleKind};
-use crate::ir::{AtomicOpKind, Callee, EventId, EventKind, Item, ItemKind, Proj, Receiver, ValueId, ValueKind, Vis};
+use crate::ir::{AtomicOpKind, Callee, EventKind, Item, ItemKind, Proj, Receiver, ValueId, ValueKind, Vis};
 use crate::resolve::places::{PlaceRef, Root, Step};
 use crate::resolve::{BodyId, DefId, Known, Type};
 
@@ -124,7 +124,7 @@ fn add(facts: &Facts<'_>, body: BodyId, seen: &Seen, touches: &mut BTreeMap<Fiel
         return;
     }
     let hot = (op.kind.writes() && is_frequent(facts, seen.op)).then_some(seen.op);
-    for field in facts.inline_fields(body, &seen.place) {
+    for field in facts.inline_fields(&seen.place) {
         let touch = touches.entry(field).or_default();
         touch.hot = touch.hot.or(hot);
         touch.writes |= op.kind.writes();
@@ -150,7 +150,7 @@ fn add_plain_reads(facts: &Facts<'_>, touches: &mut [BTreeMap<FieldId, Touch>]) 
             if facts.is_exclusive_root(&at) {
                 continue;
             }
-            for (adt, field) in facts.inline_fields(body, &at) {
+            for (adt, field) in facts.inline_fields(&at) {
                 if owners.contains(&adt) {
                     touches[body.index()].entry((adt, field)).or_default().reads = true;
                 }
@@ -221,9 +221,9 @@ fn guard_drops(facts: &Facts<'_>) -> FxHashMap<BodyId, BodyId> {
 
 impl Facts<'_> {
     /// The fields that hold the memory of a place inline, outermost first: the last pointer on the way begins anew.
-    pub fn inline_fields(&self, body: BodyId, place: &PlaceRef) -> Vec<FieldId> {
+    pub fn inline_fields(&self, place: &PlaceRef) -> Vec<FieldId> {
         let mut chain: Vec<FieldId> = Vec::new();
-        let mut ty = self.root_type(body, &place.root);
+        let mut ty = self.root_type(&place.root);
         for step in &place.steps {
             match step {
                 Step::Field(name) => {
@@ -271,7 +271,7 @@ impl Facts<'_> {
         }
     }
 
-    fn root_type(&self, body: BodyId, root: &Root) -> Type {
+    fn root_type(&self, root: &Root) -> Type {
         match root {
             Root::Param(b, i) => self.param_type(*b, *i),
             Root::Static(d) => match &self.program.def(*d).item.kind {
@@ -283,10 +283,7 @@ impl Facts<'_> {
                 init.map_or(Type::Unknown, |v| self.program.local_type(*b, *l, v))
             }
             Root::Value(b, v) => self.program.type_of(*b, *v),
-            Root::Unknown => {
-                let _ = body;
-                Type::Unknown
-            }
+            Root::Unknown => Type::Unknown,
         }
     }
 
@@ -324,7 +321,10 @@ fn is_frequent(facts: &Facts<'_>, id: OpId) -> bool {
     if is_rare(facts, op.body) || matches!(op.atomic, Some(a) if !a.takes_orderings() && a.is_pointer()) {
         return false;
     }
-    if facts.role(location).kind == RoleKind::Refcount || is_set_once(facts, location) {
+    let role = facts.role(location).kind;
+    // A flag that goes back and forth between constants is hot only as a lock.
+    let marks = is_two_valued(facts, location) && role != RoleKind::Lock;
+    if role == RoleKind::Refcount || marks || is_set_once(facts, location) {
         return false;
     }
     let pointer = op.atomic.is_some_and(crate::resolve::Atomic::is_pointer);
@@ -375,6 +375,15 @@ fn is_frequent_store(facts: &Facts<'_>, id: OpId) -> bool {
     let in_loop = facts.program.body(op.body).ir.blocks[block.index()].in_loop.is_some();
     let confined = op.location.is_some_and(|l| facts.confined_writer(l).is_some());
     advances || in_loop || confined
+}
+
+/// Whether a flag is only ever set to constants.
+fn is_two_valued(facts: &Facts<'_>, location: LocId) -> bool {
+    facts.location(location).value_type == Type::Prim("bool")
+        && facts.shared_writes(location).all(|w| {
+            let op = facts.op(w);
+            op.new_value().is_some_and(|v| facts.flows_into(op.body, v).is_constant())
+        })
 }
 
 /// Whether the location only ever moves one way, once: a latch, a lazily set pointer.
@@ -654,7 +663,7 @@ fn shared_in_bodies(facts: &Facts<'_>) -> Vec<DefId> {
     let mut found = Vec::new();
     for body in facts.program.body_ids() {
         let b = facts.program.body(body);
-        for (i, e) in b.ir.events.iter().enumerate() {
+        for e in &b.ir.events {
             let EventKind::Call(call) = &e.kind else { continue };
             let Callee::Path(path) = &call.callee else { continue };
             let names: Vec<&str> = path.segments.iter().rev().take(2).map(|s| s.name.as_str()).collect();
@@ -664,7 +673,6 @@ fn shared_in_bodies(facts: &Facts<'_>) -> Vec<DefId> {
                     found.push(*adt);
                 }
             }
-            let _ = EventId(i as u32);
         }
         let elsewhere = b.parent.is_some()
             && !facts.program.closure_use(body).is_some_and(|(p, e)| runs_in_place(facts.program, p, e));

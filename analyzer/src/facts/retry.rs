@@ -3,7 +3,7 @@
 use super::flow::loop_within;
 use super::{Facts, Seen};
 use crate::ir::{
-    AtomicOpKind, Base, BinOp, BlockId, Callee, EventId, EventKind, LoopId, Pattern, Place, Terminator, ValueId,
+    AtomicOpKind, Base, BinOp, BlockId, Call, Callee, EventId, EventKind, LoopId, Pattern, Place, Terminator, ValueId,
     ValueKind,
 };
 use crate::resolve::BodyId;
@@ -46,14 +46,41 @@ pub struct WaitLoop {
 enum Tells {
     /// It is the `Result` of the CAS.
     Result,
+    /// `Some` means success.
+    Option,
     /// It is a truth value; `true` means success if set.
     Bool(bool),
+}
+
+/// Values that say yes or no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Bool,
+    Result,
+    Option,
+}
+
+impl Shape {
+    /// What a value of this shape tells if success gives it with `yes`. Only a truth value can tell it the wrong way round.
+    fn tells(self, yes: bool) -> Option<Tells> {
+        match (self, yes) {
+            (Shape::Bool, yes) => Some(Tells::Bool(yes)),
+            (Shape::Result, true) => Some(Tells::Result),
+            (Shape::Option, true) => Some(Tells::Option),
+            _ => None,
+        }
+    }
 }
 
 impl Facts<'_> {
     /// The branches that a CAS's result takes.
     pub fn outcome(&self, body: BodyId, seen: &Seen) -> Outcome {
-        let Some((value, tells)) = self.verdict(body, seen) else { return Outcome::default() };
+        self.outcome_of(body, seen, false)
+    }
+
+    /// The same; if `strict`, a helper that may fail for other reasons than the CAS tells nothing.
+    fn outcome_of(&self, body: BodyId, seen: &Seen, strict: bool) -> Outcome {
+        let Some((value, tells)) = self.verdict(body, seen, strict) else { return Outcome::default() };
         let blocks = &self.program.body(body).ir.blocks;
         let mut out = Outcome::default();
         for block in blocks {
@@ -67,11 +94,13 @@ impl Facts<'_> {
                     out.success.push(yes);
                     out.failure.push(no);
                 }
-                Terminator::Try { on, ok, error } if tells == Tells::Result && self.is_alias(body, *on, value, 0) => {
+                Terminator::Try { on, ok, error }
+                    if !matches!(tells, Tells::Bool(_)) && self.carries(body, *on, value, 0) =>
+                {
                     out.success.push(*ok);
                     out.failure.push(*error);
                 }
-                Terminator::Switch { on, arms } if self.is_alias(body, *on, value, 0) => {
+                Terminator::Switch { on, arms } if self.carries(body, *on, value, 0) => {
                     self.switch_outcome(body, seen, tells, arms, &mut out);
                 }
                 _ => {}
@@ -85,10 +114,15 @@ impl Facts<'_> {
         for (pattern, block) in arms {
             let side = match (pattern, tells) {
                 (Pattern::Struct { path, .. } | Pattern::Path(path), Tells::Result) => match path.last() {
-                    "Ok" => Some(true),
-                    "Err" => Some(false),
+                    "Ok" | "Some" => Some(true),
+                    "Err" | "None" => Some(false),
                     // `compare_and_swap`: the expected constant means success.
                     _ => self.is_expected(body, seen, pattern),
+                },
+                (Pattern::Struct { path, .. } | Pattern::Path(path), Tells::Option) => match path.last() {
+                    "Some" => Some(true),
+                    "None" => Some(false),
+                    _ => None,
                 },
                 (Pattern::Bool(b), Tells::Bool(p)) => Some(*b == p),
                 (Pattern::Bool(_) | Pattern::Int(_), Tells::Result) => self.is_expected(body, seen, pattern),
@@ -143,7 +177,7 @@ impl Facts<'_> {
     }
 
     /// The value in `body` that tells whether the CAS succeeded: its result, or what the helper makes of it.
-    fn verdict(&self, body: BodyId, seen: &Seen) -> Option<(ValueId, Tells)> {
+    fn verdict(&self, body: BodyId, seen: &Seen, strict: bool) -> Option<(ValueId, Tells)> {
         let value = self.result_of(body, seen.event)?;
         let op = self.op(seen.op);
         if seen.is_direct() {
@@ -167,21 +201,93 @@ impl Facts<'_> {
         let (callee, event) = seen.via[0];
         let inner =
             self.seen(callee).iter().find(|s| s.op == seen.op && s.event == event && s.via[..] == seen.via[1..])?;
-        let (inner_value, inner_tells) = self.verdict(callee, inner)?;
+        self.returned_verdict(callee, inner, strict).map(|tells| (value, tells))
+    }
+
+    /// What the value that a helper returns tells about the CAS in it. Not `strict`: a failure may have other reasons too.
+    fn returned_verdict(&self, callee: BodyId, inner: &Seen, strict: bool) -> Option<Tells> {
+        let (inner_value, inner_tells) = self.verdict(callee, inner, strict)?;
+        let mut returned = Vec::new();
+        for (i, block) in self.program.body(callee).ir.blocks.iter().enumerate() {
+            if let Terminator::Return(Some(v)) = block.term {
+                self.ways_to_return(callee, v, BlockId(i as u32), &mut returned, 0);
+            }
+        }
+        let outcome = self.outcome_of(callee, inner, strict);
+        let flow = self.flow(callee);
+        let behind = |edges: &[BlockId], b: BlockId| edges.iter().any(|e| *e == b || flow.block_dominates(*e, b));
         let mut tells = None;
-        for block in &self.program.body(callee).ir.blocks {
-            let Terminator::Return(Some(v)) = block.term else { continue };
-            let this = if self.is_alias(callee, v, inner_value, 0) {
+        let mut others = Vec::new();
+        for (v, block) in returned {
+            let this = if self.carries(callee, v, inner_value, 0) {
                 Some(inner_tells)
+            } else if let Some(p) = self.polarity(callee, v, inner_value, inner_tells, 0) {
+                Some(Tells::Bool(p))
             } else {
-                self.polarity(callee, v, inner_value, inner_tells, 0).map(Tells::Bool)
+                match (self.shape(callee, v), behind(&outcome.success, block), behind(&outcome.failure, block)) {
+                    (Some((kind, yes)), true, false) => kind.tells(yes),
+                    (Some((kind, yes)), false, true) => kind.tells(!yes),
+                    (shape, _, _) => {
+                        others.push(shape);
+                        continue;
+                    }
+                }
             };
             if tells.is_some() && tells != this {
                 return None;
             }
             tells = this;
         }
-        Some((value, tells?))
+        let tells = tells?;
+        let fails = |shape: &Option<(Shape, bool)>| shape.is_some_and(|(kind, yes)| kind.tells(!yes) == Some(tells));
+        (others.iter().all(fails) && (!strict || others.is_empty())).then_some(tells)
+    }
+
+    /// The values that a `return` may give, each with the block it comes from.
+    fn ways_to_return(&self, body: BodyId, v: ValueId, at: BlockId, out: &mut Vec<(ValueId, BlockId)>, depth: u32) {
+        match self.value(body, v) {
+            ValueKind::Phi(ops) if depth < 6 => {
+                for (block, v) in ops {
+                    self.ways_to_return(body, *v, *block, out, depth + 1);
+                }
+            }
+            _ => out.push((v, at)),
+        }
+    }
+
+    /// `true`, `Ok(…)`, `None`: a value that by itself says yes or no.
+    fn shape(&self, body: BodyId, value: ValueId) -> Option<(Shape, bool)> {
+        let by_name = |name: &str| match name {
+            "Ok" => Some((Shape::Result, true)),
+            "Err" => Some((Shape::Result, false)),
+            "Some" => Some((Shape::Option, true)),
+            "None" => Some((Shape::Option, false)),
+            _ => None,
+        };
+        match self.value(body, value) {
+            ValueKind::Bool(b) => Some((Shape::Bool, *b)),
+            ValueKind::Struct { path, .. } | ValueKind::Path(path) => by_name(path.last()),
+            _ => None,
+        }
+    }
+
+    /// Whether `v` is `verdict` under another name or converted, success staying success: `.ok()`, `.map(…)`.
+    fn carries(&self, body: BodyId, v: ValueId, verdict: ValueId, depth: u32) -> bool {
+        if self.is_alias(body, v, verdict, 0) {
+            return true;
+        }
+        let ValueKind::Event(e) = self.value(body, v) else { return false };
+        match &self.event(body, *e).kind {
+            EventKind::Call(Call { callee: Callee::Method { receiver, name, .. }, .. }) if depth < 4 => {
+                let base = match receiver.base {
+                    Base::Local(_, v) | Base::Value(v) if receiver.proj.is_empty() => v,
+                    _ => return false,
+                };
+                matches!(name.as_str(), "ok" | "map" | "map_err" | "as_ref" | "or_else" | "cloned" | "copied")
+                    && self.carries(body, base, verdict, depth + 1)
+            }
+            _ => false,
+        }
     }
 
     /// What `cond` being true says of the CAS whose verdict is `value`.
@@ -194,7 +300,7 @@ impl Facts<'_> {
         {
             return Some(p);
         }
-        let same = |v: ValueId| self.is_alias(body, v, value, 0);
+        let same = |v: ValueId| self.carries(body, v, value, 0);
         let base = |p: &Place| match p.base {
             Base::Local(_, v) | Base::Value(v) if p.proj.is_empty() => Some(v),
             _ => None,
@@ -203,15 +309,18 @@ impl Facts<'_> {
             ValueKind::Not(v) => self.polarity(body, *v, value, tells, depth + 1).map(|p| !p),
             ValueKind::Read(p) => base(p).and_then(|v| self.polarity(body, v, value, tells, depth + 1)),
             ValueKind::Matches { value: v, pattern } if same(*v) => match pattern {
-                Pattern::Struct { path, .. } | Pattern::Path(path) if path.last() == "Ok" => Some(true),
-                Pattern::Struct { path, .. } | Pattern::Path(path) if path.last() == "Err" => Some(false),
+                Pattern::Struct { path, .. } | Pattern::Path(path) => match path.last() {
+                    "Ok" | "Some" => Some(true),
+                    "Err" | "None" => Some(false),
+                    _ => None,
+                },
                 _ => None,
             },
             ValueKind::Event(e) => match &self.event(body, *e).kind {
                 EventKind::Call(c) => match &c.callee {
                     Callee::Method { receiver, name, .. } if base(receiver).is_some_and(same) => match name.as_str() {
-                        "is_ok" | "is_ok_and" => Some(true),
-                        "is_err" | "is_err_and" => Some(false),
+                        "is_ok" | "is_ok_and" | "is_some" | "is_some_and" => Some(true),
+                        "is_err" | "is_err_and" | "is_none" | "is_none_or" => Some(false),
                         _ => None,
                     },
                     _ => None,
@@ -231,7 +340,7 @@ impl Facts<'_> {
                     ValueKind::Struct { path, .. } if path.last() == "Err" => false,
                     ValueKind::Bool(b) => match tells {
                         Tells::Bool(p) => *b == p,
-                        Tells::Result => true,
+                        Tells::Result | Tells::Option => true,
                     },
                     // `compare_and_swap(x, …) == x`
                     _ => true,
@@ -252,7 +361,7 @@ impl Facts<'_> {
             }
             let cas_block = self.event(body, seen.event).block;
             let Some(in_loop) = b.blocks[cas_block.index()].in_loop else { continue };
-            let outcome = self.outcome(body, seen);
+            let outcome = self.outcome_of(body, seen, true);
             // The innermost loop to whose head a failure leads back.
             let mut at = Some(in_loop);
             while let Some(l) = at {
@@ -295,7 +404,8 @@ impl Facts<'_> {
                 continue;
             }
             let before = block == cas_block
-                || (block == header || self.reaches_within(body, header, block, l))
+                || cas_block != header
+                    && (block == header || self.reaches_within(body, header, block, l))
                     && self.reaches_avoiding_header(body, block, cas_block, header, l);
             let after =
                 outcome.failure.iter().any(|f| *f == block || self.reaches_avoiding_header(body, *f, block, header, l))
@@ -473,7 +583,30 @@ impl Facts<'_> {
         if waits_on.is_empty() || !decided || waits_on.iter().any(|w| self.moves_on(body, &self.seen(body)[*w], l)) {
             return None;
         }
+        if self.waits_for_calm(body, &blocks, &waits_on) {
+            return None;
+        }
         Some(WaitLoop { in_loop: l, waits_on, hint })
+    }
+
+    /// Whether an exit compares two reads of one location: the loop takes a snapshot and repeats it only if somebody
+    /// else made progress meanwhile.
+    fn waits_for_calm(&self, body: BodyId, blocks: &[BlockId], waits_on: &[usize]) -> bool {
+        let b = self.program.body(body).ir;
+        blocks.iter().any(|block| {
+            let Terminator::Branch { cond, .. } = &b.blocks[block.index()].term else { return false };
+            let compared: Vec<&Seen> = self
+                .flows_into(body, *cond)
+                .compared
+                .iter()
+                .filter(|i| waits_on.contains(i))
+                .map(|i| &self.seen(body)[*i])
+                .collect();
+            compared
+                .iter()
+                .enumerate()
+                .any(|(i, a)| compared[i + 1..].iter().any(|c| a.event != c.event && a.place.same_memory(&c.place)))
+        })
     }
 
     /// What an event in a loop means for the question whether the loop only waits.

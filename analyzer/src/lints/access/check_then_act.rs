@@ -95,6 +95,7 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
                 continue;
             }
             let load = decisions.iter().find_map(|d| deciding_load(facts, body, d, act));
+            let load = load.or_else(|| disposed_load(facts, body, act));
             // What follows in the same branch (giving the claim back) is part of the act.
             let told = |load: &Seen| {
                 let flow = facts.flow(body);
@@ -139,6 +140,36 @@ fn deciding_load<'f>(facts: &'f Facts<'_>, body: BodyId, decision: &Decision, ac
         || is_own_id(facts, body, decision)
         || facts.confined_writer(location).is_some();
     (!quiet).then_some(load)
+}
+
+/// The load whose pointer is taken apart or freed before something else is stored in its place: a `swap` in two
+/// steps, in which a value that another thread stores between them is lost.
+fn disposed_load<'f>(facts: &'f Facts<'_>, body: BodyId, act: &Seen) -> Option<&'f Seen> {
+    let op = facts.op(act.op);
+    let location = op.location?;
+    let replaced = op.kind == AtomicOpKind::Store && act.is_direct() && op.atomic.is_some_and(|a| a.is_pointer());
+    if !replaced
+        || facts.is_alone(body, act)
+        || facts.is_guarded(location, act.op)
+        || settled_under_lock(facts, act)
+        || facts.is_claimed(body, act.event)
+        || facts.is_vouched(body)
+        || facts.context(act.op).in_drop
+        || facts.confined_writer(location).is_some()
+    {
+        return None;
+    }
+    let flow = facts.flow(body);
+    facts.seen(body).iter().find(|l| {
+        let load = facts.op(l.op);
+        l.is_direct()
+            && load.kind == AtomicOpKind::Load
+            && load.location == op.location
+            && l.place.may_alias(&act.place)
+            && flow.reaches(l.event, act.event)
+            && !decided_by_rmw(facts, body, l, act)
+            && load.result.is_some_and(|v| facts.is_freed(body, v, l.event, act.event))
+    })
 }
 
 /// Writes that take effect whatever the current value is. A CAS brings its own check; an RMW whose result is used
@@ -242,8 +273,11 @@ fn mentions_id(facts: &Facts<'_>, body: BodyId, value: ValueId, depth: u32) -> b
                     crate::ir::Callee::Method { name, .. } => name,
                     crate::ir::Callee::Value(_) => "",
                 };
-                name.split('_').any(|w| matches!(w, "id" | "tid" | "current"))
-                    || c.args.iter().any(|v| mentions_id(facts, body, *v, depth + 1))
+                let receiver = match &c.callee {
+                    crate::ir::Callee::Method { receiver, .. } => place_mentions_id(facts, body, receiver, depth),
+                    _ => false,
+                };
+                receiver || named_like_id(name) || c.args.iter().any(|v| mentions_id(facts, body, *v, depth + 1))
             }
             _ => false,
         },

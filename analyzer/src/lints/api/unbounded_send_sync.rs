@@ -1,0 +1,419 @@
+//! `Send` and `Sync` promised for every `T`.
+
+use crate::facts::transfer::{Marker, Passage, What, mentions};
+use crate::finding::{Finding, Label, Site};
+use crate::ir::{Item, ItemKind, Vis};
+use crate::lint::{Cx, declare_lint};
+use crate::resolve::{Atomic, DefId, Known, Type};
+
+declare_lint! {
+    /// Finds types built on atomics that are `Send` or `Sync` for every `T`, although their API needs a bound on it.
+    ///
+    /// ## Why it matters
+    ///
+    /// Whoever moves a `T` to another thread needs `T: Send`; whoever lets two threads have a `&T` needs `T: Sync`.
+    /// An `unsafe impl` without the bound hands this right to every `T`, `Rc` and `Cell` included, and safe code has
+    /// a data race:
+    ///
+    /// ```text
+    ///   thread A                     thread B                  strong count of the Rc
+    /// 1 let mine = Rc::new(0)                                  1
+    /// 2 slot.put(mine.clone())                                 2
+    /// 3                              let theirs = slot.take()  2
+    /// 4 drop(mine): reads 2                                    2
+    /// 5                              drop(theirs): reads 2     2
+    /// 6 writes 1                     writes 1                  1   never freed; the other way round, freed twice
+    /// ```
+    ///
+    /// The same holds with no `unsafe impl` at all where the only field is an `AtomicPtr<T>`, which is `Send` and
+    /// `Sync` whatever it points to, and for a lock guard whose `Sync` was not restricted.
+    ///
+    /// ## Example
+    ///
+    /// ```rust,fires
+    /// use std::cell::UnsafeCell;
+    /// use std::sync::atomic::{AtomicBool, Ordering::{AcqRel, Release}};
+    ///
+    /// pub struct Slot<T> { full: AtomicBool, value: UnsafeCell<Option<T>> }
+    ///
+    /// unsafe impl<T> Sync for Slot<T> {}
+    ///
+    /// impl<T> Slot<T> {
+    ///     pub fn take(&self) -> Option<T> {
+    ///         if self.full.swap(false, AcqRel) { unsafe { (*self.value.get()).take() } } else { None }
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// ## Use instead
+    ///
+    /// ```rust,quiet
+    /// use std::cell::UnsafeCell;
+    /// use std::sync::atomic::{AtomicBool, Ordering::{AcqRel, Release}};
+    ///
+    /// pub struct Slot<T> { full: AtomicBool, value: UnsafeCell<Option<T>> }
+    ///
+    /// // Values move between threads, but no two threads see one at a time.
+    /// unsafe impl<T: Send> Sync for Slot<T> {}
+    ///
+    /// impl<T> Slot<T> {
+    ///     pub fn take(&self) -> Option<T> {
+    ///         if self.full.swap(false, AcqRel) { unsafe { (*self.value.get()).take() } } else { None }
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// ## When to allow
+    ///
+    /// When the bound is asked for wherever a value of the type can be made, in a way that the source does not show.
+    ///
+    /// ## Known limits
+    ///
+    /// Only types with an atomic among their parts are looked at. What an API needs is read from its signatures.
+    ///
+    /// ## References
+    ///
+    /// The Rustonomicon, "Send and Sync"; Bae et al., *Rudra: Finding Memory Safety Bugs in Rust at the Ecosystem
+    /// Scale*, SOSP 2021.
+    pub static UNBOUNDED_SEND_SYNC = {
+        name: "unbounded_send_sync",
+        topic: "api",
+        group: Correctness,
+        confidence: Likely,
+        since: "0.1.0",
+        fix: None,
+        check: check,
+    }
+}
+
+fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
+    for adt in cx.facts.program.def_ids() {
+        let d = cx.facts.program.def(adt);
+        let is_type = matches!(d.item.kind, ItemKind::Struct(_) | ItemKind::Enum(_));
+        if !is_type || d.is_test || cx.facts.parameters(adt).is_empty() || !cx.facts.reaches_atomic(adt) {
+            continue;
+        }
+        for marker in [Marker::Send, Marker::Sync] {
+            let impls = cx.facts.marker_impls(adt, marker);
+            for imp in impls {
+                out.extend(by_impl(cx, adt, imp, marker));
+            }
+        }
+        let silent = |m| cx.facts.marker_impls(adt, m).is_empty();
+        if silent(Marker::Send) && silent(Marker::Sync) {
+            out.extend(by_itself(cx, adt));
+        }
+        if silent(Marker::Sync) {
+            out.extend(guard(cx, adt));
+        }
+    }
+}
+
+/// What an API needs and does not get, with the function that needs it.
+struct Missing {
+    marker: Marker,
+    passage: Passage,
+}
+
+fn by_impl(cx: &Cx<'_>, adt: DefId, imp: DefId, promised: Marker) -> Option<Finding> {
+    let d = cx.facts.program.def(imp);
+    let ItemKind::Impl(i) = &d.item.kind else { return None };
+    if i.negative || d.is_test {
+        return None;
+    }
+    for (position, name) in cx.facts.parameters(adt).iter().enumerate() {
+        let asked = cx.facts.asked_by_impl(imp, adt, position);
+        // A trait from elsewhere may imply the bound.
+        if asked.unknown {
+            continue;
+        }
+        let has = |m| asked.has(m) || cx.facts.constructors_ask(adt, position, m);
+        let missing = missing(cx, adt, position, promised, has);
+        if let Some(missing) = missing {
+            let site = Site { file: d.file, span: d.item.name_span };
+            let type_name = &cx.facts.program.def(adt).item.name;
+            let message = format!(
+                "`{type_name}<{name}>` is `{}` for every `{name}`, but {} needs `{name}: {}`",
+                promised.name(),
+                need(cx, &missing),
+                missing.marker.name()
+            );
+            let primary = Label::new(site, format!("no `{name}: {}` here", missing.marker.name()));
+            let mut finding = cx.finding_at_def(&UNBOUNDED_SEND_SYNC, adt, primary, message);
+            let bounds: Vec<&str> = [Marker::Send, Marker::Sync]
+                .into_iter()
+                .filter(|m| asked.has(*m) || *m == missing.marker)
+                .map(Marker::name)
+                .collect();
+            finding.help = Some(format!(
+                "`unsafe impl<{name}: {}> {} for {type_name}<{name}>`",
+                bounds.join(" + "),
+                promised.name()
+            ));
+            finish(cx, &mut finding, &missing, type_name, promised.name());
+            return Some(finding);
+        }
+    }
+    None
+}
+
+/// The bound that some function of the API needs for this promise to hold.
+fn missing(
+    cx: &Cx<'_>,
+    adt: DefId,
+    position: usize,
+    promised: Marker,
+    has: impl Fn(Marker) -> bool,
+) -> Option<Missing> {
+    let passages = cx.facts.passages(adt, position);
+    let find = |marker: Marker, fits: &dyn Fn(&Passage) -> bool| {
+        let open = passages.iter().find(|(p, asked)| fits(p) && !asked.has(marker) && !asked.unknown);
+        open.map(|(p, _)| Missing { marker, passage: *p })
+    };
+    let shares = |p: &Passage| p.what == What::Reference && p.by_shared;
+    match promised {
+        Marker::Sync => {
+            let moves = |p: &Passage| p.what == What::Value && p.by_shared;
+            let send = if has(Marker::Send) { None } else { find(Marker::Send, &moves) };
+            send.or_else(|| if has(Marker::Sync) { None } else { find(Marker::Sync, &shares) })
+        }
+        Marker::Send => {
+            // Whoever takes the whole along takes its values along; a reference only asks for `Sync`.
+            let moves = |p: &Passage| p.what == What::Value;
+            if !has(Marker::Send) {
+                let any_reference = |p: &Passage| p.what == What::Reference;
+                let send = find(Marker::Send, &moves);
+                return match has(Marker::Sync) {
+                    true => send.filter(|m| comes_out(cx, m)),
+                    false => send.or_else(|| find(Marker::Sync, &any_reference)),
+                };
+            }
+            // A second handle to the same value stays behind.
+            let handles = has(Marker::Sync) || !is_handle(cx, adt, position);
+            if handles { None } else { find(Marker::Sync, &shares) }
+        }
+    }
+}
+
+/// The function gives a value back, rather than only taking one in.
+fn comes_out(cx: &Cx<'_>, missing: &Missing) -> bool {
+    cx.facts
+        .program
+        .function(missing.passage.function)
+        .is_some_and(|f| !matches!(&f.ret, crate::ir::Ty::Tuple(t) if t.is_empty()))
+}
+
+/// Cloning gives another handle to the same value rather than another value.
+fn is_handle(cx: &Cx<'_>, adt: DefId, position: usize) -> bool {
+    let program = cx.facts.program;
+    let Some(&clone) = program.methods_of(adt, "clone").first() else { return false };
+    let Some(imp) = program.def(clone).parent else { return false };
+    let ItemKind::Impl(i) = &program.def(imp).item.kind else { return false };
+    let deref = program.implements(adt, "Deref");
+    let _ = position;
+    let clones_value = i.generics.params.iter().flat_map(|p| &p.bounds).any(|b| b.path.last() == "Clone")
+        || i.generics.predicates.iter().flat_map(|p| &p.1).any(|b| b.path.last() == "Clone");
+    deref && !clones_value
+}
+
+/// A type without `unsafe impl` whose parameter is only mentioned by an `AtomicPtr`.
+fn by_itself(cx: &Cx<'_>, adt: DefId) -> Option<Finding> {
+    let program = cx.facts.program;
+    let d = program.def(adt);
+    if d.item.vis == Vis::Private {
+        return None;
+    }
+    let ItemKind::Struct(s) = &d.item.kind else { return None };
+    for (position, name) in cx.facts.parameters(adt).iter().enumerate() {
+        let mut carrier = None;
+        let free = s.fields.iter().all(|f| match is_free(cx, &program.lower_type(adt, &f.ty), name, 0) {
+            Some(carries) => {
+                if carries {
+                    carrier.get_or_insert(f);
+                }
+                true
+            }
+            None => false,
+        });
+        let Some(carrier) = carrier.filter(|_| free) else { continue };
+        let declared = cx.facts.passages(adt, position);
+        let has = |m| {
+            cx.facts.constructors_ask(adt, position, m)
+                || declared.first().is_some_and(|_| declared.iter().all(|(_, asked)| asked.has(m) || asked.unknown))
+        };
+        let found = missing(cx, adt, position, Marker::Sync, has).map(|m| (m, Marker::Sync));
+        let found = found.or_else(|| missing(cx, adt, position, Marker::Send, has).map(|m| (m, Marker::Send)));
+        let Some((missing, promised)) = found else { continue };
+        let message = format!(
+            "`{0}<{name}>` is `{1}` for every `{name}` by itself, but {2} needs `{name}: {3}`",
+            d.item.name,
+            promised.name(),
+            need(cx, &missing),
+            missing.marker.name()
+        );
+        let primary = Label::new(
+            Site { file: d.file, span: carrier.span },
+            format!("an `AtomicPtr` is `Send` and `Sync`, whatever `{name}` is"),
+        );
+        let mut finding = cx.finding_at_def(&UNBOUNDED_SEND_SYNC, adt, primary, message);
+        finding.help = Some(format!(
+            "add `_owns: PhantomData<*mut {name}>` and `unsafe impl<{name}: {}> {} for {}<{name}>`",
+            missing.marker.name(),
+            promised.name(),
+            d.item.name
+        ));
+        finish(cx, &mut finding, &missing, &d.item.name, promised.name());
+        return Some(finding);
+    }
+    None
+}
+
+/// Whether a field is `Send` and `Sync` whatever the parameter is (`None` if not), and whether that is because an
+/// `AtomicPtr` hides the parameter.
+fn is_free(cx: &Cx<'_>, ty: &Type, name: &str, depth: u32) -> Option<bool> {
+    let inner = |t: &Type| is_free(cx, t, name, depth + 1);
+    let all = |ts: &[Type]| ts.iter().try_fold(false, |any, t| inner(t).map(|c| c || any));
+    if depth > 6 {
+        return None;
+    }
+    match ty {
+        Type::Atomic(Atomic::Ptr, value) => Some(mentions(value, name)),
+        Type::Atomic(Atomic::Int | Atomic::Bool, _) | Type::Prim(_) | Type::FnPtr | Type::Never => Some(false),
+        Type::Known(Known::PhantomData, args) => match args.first() {
+            Some(Type::FnPtr) => Some(false),
+            Some(Type::Atomic(Atomic::Ptr, value)) => Some(mentions(value, name)),
+            Some(t) if mentions(t, name) => None,
+            Some(Type::Ptr { .. } | Type::Known(Known::Cell | Known::Rc | Known::NonNull | Known::RefCell, _)) => None,
+            _ => Some(false),
+        },
+        Type::Known(
+            Known::Arc
+            | Known::Box
+            | Known::Vec
+            | Known::Option
+            | Known::Padded
+            | Known::ManuallyDrop
+            | Known::Transparent,
+            args,
+        )
+        | Type::Tuple(args) => all(args),
+        Type::Known(Known::String | Known::Waker | Known::Thread | Known::Condvar | Known::Once, _) => Some(false),
+        Type::Known(Known::Mutex | Known::RwLock, args) if !args.iter().any(|t| mentions(t, name)) => Some(false),
+        Type::Array(t, _) | Type::Slice(t) | Type::Ref { inner: t, .. } => inner(t),
+        Type::Adt(adt, args) => {
+            if [Marker::Send, Marker::Sync].into_iter().any(|m| !cx.facts.marker_impls(*adt, m).is_empty()) {
+                return (!args.iter().any(|t| mentions(t, name))).then_some(false);
+            }
+            let ItemKind::Struct(s) = &cx.facts.program.def(*adt).item.kind else { return None };
+            let fields = s.fields.iter().map(|f| cx.facts.program.field_type(&Type::Adt(*adt, args.clone()), &f.name));
+            fields
+                .map(|t| t.unwrap_or(Type::Unknown))
+                .collect::<Vec<_>>()
+                .iter()
+                .try_fold(false, |any, t| inner(t).map(|c| c || any))
+        }
+        _ => None,
+    }
+}
+
+/// A lock guard that is `Sync` by itself because its lock is, though the lock's `Sync` says nothing of `&T`.
+fn guard(cx: &Cx<'_>, adt: DefId) -> Option<Finding> {
+    let program = cx.facts.program;
+    let d = program.def(adt);
+    let ItemKind::Struct(s) = &d.item.kind else { return None };
+    if !program.implements(adt, "Deref") || d.item.vis == Vis::Private {
+        return None;
+    }
+    for name in cx.facts.parameters(adt) {
+        let mut lock = None;
+        let open = s.fields.iter().all(|f| {
+            let ty = program.lower_type(adt, &f.ty);
+            match lock_behind(cx, &ty, &name) {
+                Some(imp) => {
+                    lock = Some((f, imp));
+                    true
+                }
+                None => !restricts(&ty, &name, false),
+            }
+        });
+        let Some((field, imp)) = lock.filter(|_| open) else { continue };
+        let position = cx.facts.parameters(adt).iter().position(|p| *p == name)?;
+        let passage =
+            cx.facts.passages(adt, position).into_iter().find(|(p, _)| {
+                p.by_shared && p.what == What::Reference && program.def(p.function).item.name == "deref"
+            });
+        let (passage, asked) = passage?;
+        if asked.sync || asked.unknown {
+            continue;
+        }
+        let missing = Missing { marker: Marker::Sync, passage };
+        let message = format!(
+            "`{0}<{name}>` is `Sync` by itself as soon as `{name}: Send`, but {1} needs `{name}: Sync`",
+            d.item.name,
+            need(cx, &missing)
+        );
+        let primary = Label::new(Site { file: d.file, span: field.span }, "what the guard's `Sync` is taken from");
+        let mut finding = cx.finding_at_def(&UNBOUNDED_SEND_SYNC, adt, primary, message);
+        let l = program.def(imp);
+        finding.secondary.push(Label::new(
+            Site { file: l.file, span: l.item.name_span },
+            format!("right for the lock, which lets one thread at a time at the `{name}`"),
+        ));
+        finding.help = Some(format!("`unsafe impl<{name}: Sync> Sync for {}<'_, {name}>`", d.item.name));
+        finish(cx, &mut finding, &missing, &d.item.name, "Sync");
+        return Some(finding);
+    }
+    None
+}
+
+/// The `unsafe impl Sync` with `T: Send` alone of a lock that a field refers to.
+fn lock_behind(cx: &Cx<'_>, ty: &Type, name: &str) -> Option<DefId> {
+    let inner = match ty {
+        Type::Ref { mutable: false, inner } => inner,
+        Type::Known(Known::Arc, args) => args.first()?,
+        _ => return None,
+    };
+    let Type::Adt(lock, args) = inner else { return None };
+    let position = args.iter().position(|t| matches!(t, Type::Param(p) if p == name))?;
+    let &imp = cx.facts.marker_impls(*lock, Marker::Sync).first()?;
+    let ItemKind::Impl(i) = &cx.facts.program.def(imp).item.kind else { return None };
+    let asked = cx.facts.asked_by_impl(imp, *lock, position);
+    (!i.negative && asked.send && !asked.sync && !asked.unknown).then_some(imp)
+}
+
+/// Whether a field makes the type's `Sync` depend on more, or takes it away.
+fn restricts(ty: &Type, name: &str, behind: bool) -> bool {
+    match ty {
+        Type::Ptr { .. } | Type::Unknown | Type::External(..) | Type::Bounded(_) => true,
+        Type::Known(Known::Cell | Known::RefCell | Known::UnsafeCell | Known::Rc | Known::NonNull, _) => true,
+        Type::Known(Known::Guard | Known::ReadGuard | Known::ReclaimGuard, _) => true,
+        Type::Param(p) => p == name,
+        Type::Adt(_, args) | Type::Known(_, args) | Type::Tuple(args) => {
+            args.iter().any(|t| restricts(t, name, behind) || mentions(t, name))
+        }
+        Type::Ref { inner, .. } | Type::Array(inner, _) | Type::Slice(inner) => restricts(inner, name, true),
+        _ => false,
+    }
+}
+
+/// `` `Slot::take`, which hands a value to any thread, ``
+fn need(cx: &Cx<'_>, missing: &Missing) -> String {
+    let function = cx.facts.program.name(missing.passage.function);
+    let what = match missing.marker {
+        Marker::Send => "which passes values between threads,",
+        Marker::Sync => "which gives several threads a reference to one value,",
+    };
+    format!("`{function}`, {what}")
+}
+
+fn finish(cx: &Cx<'_>, finding: &mut Finding, missing: &Missing, type_name: &str, promised: &str) {
+    let d = cx.facts.program.def(missing.passage.function);
+    let item: &Item = d.item;
+    let says = match missing.passage.what {
+        What::Value => "values pass here",
+        What::Reference => "references come out here",
+    };
+    finding.secondary.insert(0, Label::new(Site { file: d.file, span: item.name_span }, says));
+    finding.key.location = type_name.to_owned();
+    finding.key.operation = promised.to_owned();
+}
