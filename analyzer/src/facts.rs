@@ -20,6 +20,7 @@ pub mod publication;
 pub mod reclaim;
 pub mod reclamation;
 pub mod region;
+pub mod required;
 pub mod retry;
 pub mod role;
 mod same_memory;
