@@ -1,5 +1,6 @@
 //! All lints, one file each, by topic.
 
+// modules: begin
 pub mod access;
 pub mod api;
 pub mod cas;
@@ -7,11 +8,13 @@ pub mod layout;
 pub mod ordering;
 pub mod publication;
 pub mod waiting;
+// modules: end
 
 use crate::lint::Lint;
 
 /// Every lint, sorted by name.
 pub static ALL: &[&Lint] = &[
+    // lints: begin
     &cas::aba_prone_cas::ABA_PRONE_CAS,
     &cas::allocation_in_cas_loop::ALLOCATION_IN_CAS_LOOP,
     &cas::cas_loop_reimplements_rmw::CAS_LOOP_REIMPLEMENTS_RMW,
@@ -37,4 +40,5 @@ pub static ALL: &[&Lint] = &[
     &layout::unpadded_hot_atomics::UNPADDED_HOT_ATOMICS,
     &layout::unpadded_shards::UNPADDED_SHARDS,
     &cas::weak_cas_outside_loop::WEAK_CAS_OUTSIDE_LOOP,
+    // lints: end
 ];

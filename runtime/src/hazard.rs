@@ -63,6 +63,7 @@ use core::ptr;
 /// Objects retired in one domain are protected only by hazards of the same one.
 pub struct Domain {
     /// All slots ever made, linked by `Slot::next`; they live as long as the domain.
+    // atomic-lint: allow(unpadded_hot_atomics) slots are made once; who retires or reclaims uses the rest together
     slots: AtomicPtr<Padded<Slot>>,
     slot_count: AtomicUsize,
     /// Objects to be freed, linked by `Retired::next`.
@@ -278,6 +279,7 @@ impl FreeAll<'_> {
         // Relaxed, here and below: the domain is being dropped, so this thread is its only user.
         let mut slot = self.0.slots.load(Ordering::Relaxed);
         // SAFETY: slots are freed only by `FreeAll::drop`, which comes later.
+        // atomic-lint: allow(relaxed_publication) the domain is being dropped, so nobody else writes
         while let Some(current) = unsafe { slot.as_ref() } {
             current.protected.store(ptr::null_mut(), Ordering::Relaxed);
             slot = current.next;

@@ -1,17 +1,7 @@
 //! Compare-and-swap loops.
 
-<<<<<<< HEAD
-pub mod aba_prone_cas;
-pub mod allocation_in_cas_loop;
-pub mod cas_loop_reimplements_rmw;
-pub mod ignored_cas_result;
-pub mod premature_reclamation;
-pub mod side_effects_in_cas_loop;
-pub mod stale_cas_expected;
-pub mod weak_cas_outside_loop;
-=======
 // modules: begin
->>>>>>> plumb
+pub mod aba_prone_cas;
 pub mod allocation_in_cas_loop;
 pub mod cas_loop_reimplements_rmw;
 pub mod ignored_cas_result;
