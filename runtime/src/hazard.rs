@@ -277,9 +277,9 @@ struct FreeAll<'d>(&'d Domain);
 impl FreeAll<'_> {
     fn forget_hazards(&self) {
         // Relaxed, here and below: the domain is being dropped, so this thread is its only user.
+        // atomic-lint: allow(relaxed_publication) the domain is being dropped, so nobody else writes
         let mut slot = self.0.slots.load(Ordering::Relaxed);
         // SAFETY: slots are freed only by `FreeAll::drop`, which comes later.
-        // atomic-lint: allow(relaxed_publication) the domain is being dropped, so nobody else writes
         while let Some(current) = unsafe { slot.as_ref() } {
             current.protected.store(ptr::null_mut(), Ordering::Relaxed);
             slot = current.next;

@@ -226,9 +226,9 @@ impl<T> Queue<T> {
         // Relaxed, here and below: the exclusive borrow orders every earlier operation.
         let head = self.head.load(Ordering::Relaxed);
         // SAFETY: `head` always points to the dummy, a live box.
+        // atomic-lint: allow(relaxed_publication) the exclusive borrow orders every earlier operation
         let next = unsafe { &*head }.next.load(Ordering::Relaxed);
         // SAFETY: with exclusive access a linked node is a live box.
-        // atomic-lint: allow(relaxed_publication) the exclusive borrow orders every earlier operation
         let first = unsafe { next.as_ref() }?;
         // SAFETY: the first real node holds a value, and it becomes the dummy below.
         let value = first.value.with(|value| unsafe { (*value).assume_init_read() });
