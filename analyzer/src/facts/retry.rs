@@ -308,14 +308,15 @@ impl Facts<'_> {
         match self.value(body, cond) {
             ValueKind::Not(v) => self.polarity(body, *v, value, tells, depth + 1).map(|p| !p),
             ValueKind::Read(p) => base(p).and_then(|v| self.polarity(body, v, value, tells, depth + 1)),
-            ValueKind::Matches { value: v, pattern } if same(*v) => match pattern {
-                Pattern::Struct { path, .. } | Pattern::Path(path) => match path.last() {
+            ValueKind::Matches { value: v, pattern: Pattern::Struct { path, .. } | Pattern::Path(path) }
+                if same(*v) =>
+            {
+                match path.last() {
                     "Ok" | "Some" => Some(true),
                     "Err" | "None" => Some(false),
                     _ => None,
-                },
-                _ => None,
-            },
+                }
+            }
             ValueKind::Event(e) => match &self.event(body, *e).kind {
                 EventKind::Call(c) => match &c.callee {
                     Callee::Method { receiver, name, .. } if base(receiver).is_some_and(same) => match name.as_str() {
