@@ -12,7 +12,7 @@ use crate::finding::{Finding, Label, Site};
 use crate::ir::{self, Span};
 use crate::lint::{Cx, Lint, Options};
 use crate::lower::{self, ParseError};
-use crate::report::{Diagnostic, PackageOf};
+use crate::report::{self, Diagnostic, PackageOf};
 use crate::resolve::{BodyId, CrateInput, Program};
 use crate::source::{self, CrateSources, FileId, ModuleKind, Problem, Severity, SourceFile, Sources};
 use crate::suppress::ModuleLink;
@@ -228,7 +228,8 @@ impl<'a> Run<'a> {
             let site = Site { file: *file, span: e.span() };
             Skip { site, why: Why::File }
         }));
-        let unread = self.problems.iter().filter(|p| p.kind != source::ProblemKind::AmbiguousFile);
+        let was_read = |p: &Problem| p.kind == source::ProblemKind::AmbiguousFile || p.severity == Severity::Warning;
+        let unread = self.problems.iter().filter(|p| !was_read(p));
         skipped.extend(unread.filter_map(|p| Some(Skip { site: p.site?, why: Why::File })));
         let unresolved = facts.ops.iter().filter(|op| op.location.is_none());
         skipped.extend(unresolved.map(|op| Skip { site: facts.site(op.body, op.span), why: Why::Receiver }));
@@ -269,6 +270,9 @@ impl<'a> Run<'a> {
             }
         };
         let mut diagnostic = Diagnostic::problem(problem.message, Label { site, text: String::new() });
+        if problem.severity == Severity::Warning {
+            diagnostic.severity = report::Severity::Warning;
+        }
         diagnostic.help = Some(problem.remedy);
         Some(diagnostic)
     }
@@ -280,11 +284,12 @@ impl<'a> Run<'a> {
         let file = match known {
             Some(n) => FileId(n as u32),
             None => {
-                let text = std::fs::read_to_string(path).unwrap_or_default();
-                let shown = path.strip_prefix(&self.plan.root).unwrap_or(path).to_string_lossy().replace('\\', "/");
+                let read = source::read(path);
+                let mut file = read.unwrap_or_else(|_| SourceFile::new(path.clone(), "", String::new()));
+                file.shown = path.strip_prefix(&self.plan.root).unwrap_or(path).to_string_lossy().replace('\\', "/");
                 self.owners.push(Some(owner));
                 self.files.push(None);
-                self.sources.add(SourceFile::new(path.clone(), shown, text))
+                self.sources.add(file)
             }
         };
         let text = &self.sources.file(file).text;

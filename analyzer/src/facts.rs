@@ -15,9 +15,12 @@ pub mod layout;
 pub mod pairing;
 pub mod plain;
 pub mod publication;
+pub mod reclaim;
+pub mod reclamation;
 pub mod region;
 pub mod retry;
 pub mod role;
+mod same_memory;
 pub mod shards;
 pub mod sharing;
 pub mod touch;
@@ -56,6 +59,7 @@ pub struct Facts<'a> {
     call_order: Vec<Vec<BodyId>>,
     touches: Vec<Vec<touch::Touch>>,
     sync: Vec<pairing::Sync>,
+    frees: Vec<bool>,
     published: OnceLock<publication::Published>,
     flows: Vec<OnceLock<Flow>>,
     guards: Vec<OnceLock<guards::Guards>>,
@@ -87,6 +91,7 @@ impl<'a> Facts<'a> {
             call_order: Vec::new(),
             touches: Vec::new(),
             sync: Vec::new(),
+            frees: Vec::new(),
             published: OnceLock::new(),
             flows: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
             guards: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
@@ -109,6 +114,21 @@ impl<'a> Facts<'a> {
         facts.contexts = context::of_all(&facts);
         touch::collect(&mut facts);
         pairing::collect(&mut facts);
+        reclaim::collect(&mut facts);
+        if std::env::var_os("ATOMIC_LINT_DUMP").is_some() {
+            for (i, o) in facts.ops.iter().enumerate() {
+                eprintln!(
+                    "{i} {:?} {} {} loc={:?} orders={:?} place={:?} ctx={:?}",
+                    o.kind,
+                    facts.function_name(o.body),
+                    o.span.start,
+                    o.location.map(|l| &facts.locations[l.index()].name),
+                    o.orders,
+                    o.place,
+                    facts.contexts[i]
+                );
+            }
+        } // DEBUG
         facts
     }
 

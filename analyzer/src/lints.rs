@@ -1,24 +1,35 @@
 //! All lints, one file each, by topic.
 
+// modules: begin
 pub mod access;
 pub mod api;
 pub mod cas;
 pub mod layout;
+pub mod ordering;
 pub mod publication;
 pub mod waiting;
+// modules: end
 
 use crate::lint::Lint;
 
 /// Every lint, sorted by name.
 pub static ALL: &[&Lint] = &[
+    // lints: begin
+    &cas::aba_prone_cas::ABA_PRONE_CAS,
     &cas::allocation_in_cas_loop::ALLOCATION_IN_CAS_LOOP,
     &cas::cas_loop_reimplements_rmw::CAS_LOOP_REIMPLEMENTS_RMW,
     &access::check_then_act::CHECK_THEN_ACT,
+    &cas::ignored_cas_result::IGNORED_CAS_RESULT,
     &layout::ineffective_padding::INEFFECTIVE_PADDING,
+    &ordering::invalid_ordering::INVALID_ORDERING,
     &access::mixed_atomic_access::MIXED_ATOMIC_ACCESS,
     &publication::mutation_after_publication::MUTATION_AFTER_PUBLICATION,
+    &cas::premature_reclamation::PREMATURE_RECLAMATION,
     &publication::relaxed_cas_failure::RELAXED_CAS_FAILURE,
+    &ordering::relaxed_lock::RELAXED_LOCK,
     &publication::relaxed_publication::RELAXED_PUBLICATION,
+    &ordering::relaxed_refcount_release::RELAXED_REFCOUNT_RELEASE,
+    &ordering::relaxed_uniqueness_check::RELAXED_UNIQUENESS_CHECK,
     &cas::side_effects_in_cas_loop::SIDE_EFFECTS_IN_CAS_LOOP,
     &waiting::spin_without_hint::SPIN_WITHOUT_HINT,
     &access::split_read_modify_write::SPLIT_READ_MODIFY_WRITE,
@@ -29,4 +40,5 @@ pub static ALL: &[&Lint] = &[
     &layout::unpadded_hot_atomics::UNPADDED_HOT_ATOMICS,
     &layout::unpadded_shards::UNPADDED_SHARDS,
     &cas::weak_cas_outside_loop::WEAK_CAS_OUTSIDE_LOOP,
+    // lints: end
 ];

@@ -111,6 +111,9 @@ pub struct Program<'a> {
     /// Methods of traits written for types that are not the program's own, by name.
     foreign_methods: FxHashMap<&'a str, Vec<DefId>>,
     deref_targets: FxHashMap<DefId, (DefId, &'a ir::Ty)>,
+    /// What imports lead to, once followed.
+    imported: Mutex<FxHashMap<(usize, modules::Space), Res>>,
+    globs_linked: bool,
     wanted: Mutex<FxHashSet<FileId>>,
     accessors: Vec<OnceLock<Option<places::Accessor>>>,
     reachable: OnceLock<FxHashSet<DefId>>,
@@ -139,6 +142,8 @@ impl<'a> Program<'a> {
             trait_impls: FxHashMap::default(),
             foreign_methods: FxHashMap::default(),
             deref_targets: FxHashMap::default(),
+            imported: Mutex::new(FxHashMap::default()),
+            globs_linked: false,
             wanted: Mutex::new(FxHashSet::default()),
             accessors: Vec::new(),
             reachable: OnceLock::new(),

@@ -1,12 +1,16 @@
 //! What several integration tests share: running the analyzer on a project, and the repository's own places.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
+use cargo_atomic_lint::cli::{self, Status, Surroundings};
 use cargo_atomic_lint::driver::{self, Analysis, Request};
 use cargo_atomic_lint::lint::Options;
 use cargo_atomic_lint::lints;
 use cargo_atomic_lint::workspace::{self, Plan, Selection};
+use cargo_metadata::Message;
 
 /// The root of the repository.
 pub fn root() -> PathBuf {
@@ -48,4 +52,76 @@ pub fn found(analysis: &Analysis) -> Found {
             (file, line, f.lint.name.to_owned())
         })
         .collect()
+}
+
+/// Every file below a directory, sorted; what builds leave behind and what git keeps is left out.
+pub fn files_below(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let entries = std::fs::read_dir(dir).expect("the folder can be read");
+    for path in entries.map(|e| e.expect("the entry can be read").path()) {
+        let name = path.file_name().unwrap_or_default();
+        match path.is_dir() {
+            // In a second worktree, `.git` is a file.
+            _ if name == ".git" => {}
+            true if name == "target" => {}
+            true => files.extend(files_below(&path)),
+            false => files.push(path),
+        }
+    }
+    files.sort();
+    files
+}
+
+pub fn rust_files_below(dir: &Path) -> Vec<PathBuf> {
+    let mut files = files_below(dir);
+    files.retain(|f| f.extension().is_some_and(|e| e == "rs"));
+    files
+}
+
+/// The command that writes everything that is generated.
+pub const BLESS: &str = "BLESS=1 cargo test -p atomic-lint-tests --test generated";
+
+/// Whether this run writes what is generated instead of holding it against what is there.
+pub fn blessing() -> bool {
+    std::env::var_os("BLESS").is_some_and(|v| v != "0")
+}
+
+/// What a run of the command leaves behind.
+#[derive(Debug)]
+pub struct Ran {
+    pub status: Status,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
+
+/// Runs the command inside this process, with the words of `line` as its arguments.
+pub fn run(dir: &Path, line: &str) -> Ran {
+    let words = line.split(' ').filter(|w| !w.is_empty());
+    let around = Surroundings {
+        args: ["cargo-atomic-lint"].into_iter().chain(words).map(OsString::from).collect(),
+        current_dir: Some(dir.to_owned()),
+        ..Surroundings::default()
+    };
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let status = cli::run(&around, &mut stdout, &mut stderr);
+    Ran { status, stdout, stderr }
+}
+
+/// The cargo that runs this.
+pub fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// The built program. Cargo names the path of a binary only to tests of its own package.
+pub fn program(release: bool) -> PathBuf {
+    let mut build = Command::new(cargo());
+    build.args(["build", "--quiet", "-p", "cargo-atomic-lint", "--message-format", "json"]).current_dir(root());
+    let output = build.args(release.then_some("--release")).stderr(Stdio::inherit()).output();
+    let output = output.expect("cargo can be started");
+    assert!(output.status.success(), "the program cannot be built");
+    let mut artifacts = Message::parse_stream(&output.stdout[..]).filter_map(|m| match m.ok()? {
+        Message::CompilerArtifact(artifact) => artifact.executable,
+        _ => None,
+    });
+    artifacts.next().expect("the package has a binary").into()
 }

@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::Facts;
+use super::same_memory::SameMemory;
 use super::value_flow::Flows;
 use crate::ir::{
     AtomicOpKind, Callee, EventId, EventKind, ItemKind, Ordering, OrderingArg, OrderingKind, Place, Span, ValueId,
@@ -386,11 +387,12 @@ pub fn resolve_order(program: &Program<'_>, body: BodyId, kind: OrderingKind, de
 }
 
 fn number_locations(program: &Program<'_>, ops: &mut [Op<'_>]) -> Vec<Location> {
+    let same = SameMemory::of(program);
     let mut ids: FxHashMap<Key, LocId> = FxHashMap::default();
     let mut locations: Vec<Location> = Vec::new();
     for (i, op) in ops.iter_mut().enumerate() {
         // What a local points to is known by its type only where the type is an atomic's owner.
-        let Some(key) = op.place.location().map(Key::of) else { continue };
+        let Some(key) = op.place.location().map(|k| same.leader(Key::of(k))) else { continue };
         if op.atomic.is_none() {
             continue;
         }

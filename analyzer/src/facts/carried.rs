@@ -33,27 +33,27 @@ impl Facts<'_> {
         }
         let block = self.flow(body).block_of(event);
         let after_failure = part.after_failure.contains(&block);
-        let accumulates = self.depends_on_itself(body, local, value);
+        let accumulates = self.is_computed(body, value) && self.depends_on_itself(body, local, value);
         if accumulates {
             let steps = self.is_step(body, value);
             let counts = steps && (after_failure || counts_by_name(self, body, local));
             return match counts || self.only_steers(retry, part, local) {
                 true => Carried::Attempts,
                 // Bits that are set, maxima: doing it again changes nothing.
-                false if self.is_idempotent_step(body, value) => self.raised(retry, part, event, local),
+                false if self.is_idempotent_step(body, value) => self.raised(retry, part, local),
                 false => Carried::Accumulated,
             };
         }
         match self.is_literal(body, value) && !after_failure {
-            true => self.raised(retry, part, event, local),
+            true => self.raised(retry, part, local),
             false => Carried::Fresh,
         }
     }
 
     /// A value that stays once it is assigned: fresh if every attempt assigns it first, or if nobody but the next
     /// attempt can tell.
-    fn raised(&self, retry: &Retry, part: &Part, event: EventId, local: LocalId) -> Carried {
-        let fresh = self.is_set_before(part, event, local) || self.only_steers(retry, part, local);
+    fn raised(&self, retry: &Retry, part: &Part, local: LocalId) -> Carried {
+        let fresh = self.is_always_set(retry, part, local) || self.only_steers(retry, part, local);
         if fresh { Carried::Fresh } else { Carried::Raised }
     }
 
@@ -76,22 +76,39 @@ impl Facts<'_> {
         }
     }
 
-    /// Whether each attempt assigns the variable before it comes to `event`, or at `event` itself on every way.
-    fn is_set_before(&self, part: &Part, event: EventId, local: LocalId) -> bool {
+    /// Whether every way through an attempt, up to the CAS, assigns the variable.
+    fn is_always_set(&self, retry: &Retry, part: &Part, local: LocalId) -> bool {
         let flow = self.flow(part.body);
         let ir = self.program.body(part.body).ir;
-        let always = |block: BlockId| match part.attempt_block(self) {
-            Some(at) => flow.block_dominates(block, at),
-            None => flow.block_post_dominates(block, BlockId(0)),
+        let start = match retry.cas_loop() {
+            Some(l) if part.body == retry.body => l.header,
+            _ => BlockId(0),
         };
-        ir.events.iter().enumerate().any(|(i, e)| {
-            let id = EventId(i as u32);
-            let assigns = matches!(&e.kind, EventKind::Assign { local: l, .. } if *l == local);
-            let block = flow.block_of(id);
-            assigns
-                && part.blocks.contains(&block)
-                && (id == event && always(block) || id != event && flow.dominates(id, event))
-        })
+        let sets =
+            |block: BlockId, before: Option<EventId>| {
+                ir.blocks[block.index()].events.iter().take_while(|e| Some(**e) != before).any(
+                    |e| matches!(&self.event(part.body, *e).kind, EventKind::Assign { local: l, .. } if *l == local),
+                )
+            };
+        let ends = |block: BlockId| match part.attempt {
+            Some(e) => flow.block_of(e) == block,
+            None => matches!(ir.blocks[block.index()].term, Terminator::Return(_)),
+        };
+        let mut seen = FxHashSet::default();
+        let mut queue = vec![start];
+        while let Some(block) = queue.pop() {
+            if !seen.insert(block) || !part.blocks.contains(&block) {
+                continue;
+            }
+            if ends(block) {
+                if !sets(block, part.attempt) {
+                    return false;
+                }
+            } else if !sets(block, None) {
+                queue.extend(flow.successors(block));
+            }
+        }
+        true
     }
 
     /// Whether an assigned value is computed from what the variable held before.
@@ -116,13 +133,26 @@ impl Facts<'_> {
     }
 
     fn call_operands(&self, body: BodyId, value: ValueId, out: &mut Vec<ValueId>) {
-        if let ValueKind::Event(e) = self.value(body, value) {
-            if let EventKind::Call(call) = &self.event(body, *e).kind {
-                if let Callee::Method { receiver, .. } = &call.callee {
-                    operands::of_place(receiver, &mut |v| out.push(*v));
-                }
-                out.extend(&call.args);
+        if let ValueKind::Event(e) = self.value(body, value)
+            && let EventKind::Call(call) = &self.event(body, *e).kind
+        {
+            if let Callee::Method { receiver, .. } = &call.callee {
+                operands::of_place(receiver, &mut |v| out.push(*v));
             }
+            out.extend(&call.args);
+        }
+    }
+
+    /// Arithmetic, rather than a move out of and back into the variable.
+    fn is_computed(&self, body: BodyId, value: ValueId) -> bool {
+        match self.value(body, value) {
+            ValueKind::Binary(..) => true,
+            ValueKind::Part { of, .. } | ValueKind::Cast(of, _) => self.is_computed(body, *of),
+            ValueKind::Event(e) => match &self.event(body, *e).kind {
+                EventKind::Call(c) => is_arithmetic(self.callee_name(c)),
+                _ => false,
+            },
+            _ => false,
         }
     }
 
@@ -132,14 +162,10 @@ impl Facts<'_> {
             ValueKind::Binary(BinOp::Add | BinOp::Sub | BinOp::Mul | BinOp::Shl, l, r) => {
                 matches!(self.value(body, *r), ValueKind::Int(_)) || matches!(self.value(body, *l), ValueKind::Int(_))
             }
+            ValueKind::Part { of, .. } => self.is_step(body, *of),
             ValueKind::Event(e) => match &self.event(body, *e).kind {
                 EventKind::Call(c) => {
-                    let name = match &c.callee {
-                        Callee::Method { name, .. } => name.as_str(),
-                        _ => "",
-                    };
-                    matches!(name, "wrapping_add" | "saturating_add" | "saturating_mul" | "min")
-                        && c.args.iter().all(|v| self.flows_into(body, *v).is_constant())
+                    is_arithmetic(self.callee_name(c)) && c.args.iter().all(|v| self.flows_into(body, *v).is_constant())
                 }
                 _ => false,
             },
@@ -235,12 +261,11 @@ impl Facts<'_> {
                         from = ops.iter().any(|(_, v)| family.contains(v) || assigned.contains(v));
                     }
                     ValueKind::Event(e) => {
-                        if let EventKind::Call(call) = &ir.events[e.index()].kind {
-                            if let Callee::Method { receiver, name, .. } = &call.callee {
-                                if is_arithmetic(name) {
-                                    operands::of_place(receiver, &mut |v| from |= family.contains(v));
-                                }
-                            }
+                        if let EventKind::Call(call) = &ir.events[e.index()].kind
+                            && let Callee::Method { receiver, name, .. } = &call.callee
+                            && is_arithmetic(name)
+                        {
+                            operands::of_place(receiver, &mut |v| from |= family.contains(v));
                         }
                     }
                     ValueKind::Closure(_) | ValueKind::AsyncBlock(_) => {}
@@ -256,17 +281,21 @@ impl Facts<'_> {
     }
 }
 
-impl Part {
-    /// The block of the CAS, if it stands in this part.
-    fn attempt_block(&self, facts: &Facts<'_>) -> Option<BlockId> {
-        self.attempt.map(|e| facts.flow(self.body).block_of(e))
-    }
-}
-
 fn is_arithmetic(name: &str) -> bool {
     matches!(
         name,
-        "wrapping_add" | "saturating_add" | "checked_add" | "saturating_mul" | "saturating_sub" | "min" | "max" | "pow"
+        "wrapping_add"
+            | "wrapping_sub"
+            | "wrapping_mul"
+            | "saturating_add"
+            | "saturating_sub"
+            | "saturating_mul"
+            | "checked_add"
+            | "checked_sub"
+            | "checked_mul"
+            | "min"
+            | "max"
+            | "pow"
     )
 }
 

@@ -40,7 +40,7 @@ fn context(facts: &Facts<'_>, op: OpId) -> Context {
         let here: Vec<(Lock, bool)> = steps(way).flat_map(|(b, e)| facts.guards(b).at(facts, b, e)).collect();
         locks = Some(match locks {
             None => here,
-            Some(all) => all.into_iter().filter(|(l, _)| here.iter().any(|(h, _)| h == l)).collect(),
+            Some(all) => all.into_iter().filter(|(l, _)| here.iter().any(|(h, _)| h.may_be(l))).collect(),
         });
     }
     Context { exclusive, in_drop, locks: locks.unwrap_or_default(), claimed, vouched }
@@ -57,11 +57,16 @@ impl Facts<'_> {
     }
 
     /// The ways to an operation: from bodies that code outside may enter, through the calls of the seen operation;
-    /// from its own body if no such way is known.
+    /// where none is known, the longest ways that are.
     pub fn ways_to(&self, op: OpId) -> Vec<(BodyId, &Seen)> {
         let all = self.instances[op.index()].iter().map(|(b, i)| (*b, &self.seen(*b)[*i as usize]));
         let entries: Vec<(BodyId, &Seen)> = all.clone().filter(|(b, _)| self.is_entry(*b)).collect();
-        if entries.is_empty() { all.filter(|(_, s)| s.is_direct()).collect() } else { entries }
+        if !entries.is_empty() {
+            return entries;
+        }
+        // The calls lead further up than they are followed: the longest ways stand for the others.
+        let longest = all.clone().map(|(_, s)| s.via.len()).max().unwrap_or(0);
+        all.filter(|(_, s)| s.via.len() == longest).collect()
     }
 
     /// Whether code that is not analysed (or another thread) may enter here: public functions, trait methods,
@@ -308,7 +313,7 @@ impl Facts<'_> {
         let held = &self.context(op).locks;
         held.iter().filter(|(_, shared)| !shared).any(|(lock, _)| {
             self.shared_writes(location).all(|w| {
-                self.op(w).kind.is_cas() || self.context(w).locks.iter().any(|(l, shared)| l == lock && !shared)
+                self.op(w).kind.is_cas() || self.context(w).locks.iter().any(|(l, shared)| l.may_be(lock) && !shared)
             })
         })
     }

@@ -144,12 +144,17 @@ fn own(facts: &Facts<'_>, body: BodyId) -> Vec<Effect> {
                 }
             }
             EventKind::Write { place, value } => {
-                let local = match place.base {
-                    // A field of a variable that holds its memory itself.
-                    Base::Local(l, _) if !place.proj.contains(&Proj::Deref) => Some(l),
-                    _ => None,
-                };
-                add(EffectKind::Write, Some(place), local, Some(*value));
+                add(EffectKind::Write, Some(place), None, Some(*value));
+                // A field of a variable that holds its memory itself, be it a copy of something.
+                if let (Base::Local(l, v), Some(effect)) = (&place.base, found.last_mut()) {
+                    let ty = facts.program.type_of(body, *v);
+                    if !place.proj.contains(&Proj::Deref) && !ty.is_pointer() && !ty.is_unknown() {
+                        effect.local = Some(*l);
+                        if let Some(p) = &mut effect.place {
+                            p.root = Root::Local(body, *l);
+                        }
+                    }
+                }
             }
             EventKind::Assign { local, value } => add(EffectKind::Assign, None, Some(*local), Some(*value)),
             _ => {}
@@ -295,21 +300,22 @@ impl Facts<'_> {
                 continue;
             }
             let kind = self.value(body, v);
-            if let ValueKind::Read(p) = kind {
-                if !p.proj.is_empty() && self.program.place_ref(body, p).same_memory(&target) {
-                    return true;
-                }
+            if let ValueKind::Read(p) = kind
+                && !p.proj.is_empty()
+                && self.program.place_ref(body, p).same_memory(&target)
+            {
+                return true;
             }
             operands::of_value(kind, &mut |v| queue.push(*v));
-            if let ValueKind::Event(e) = kind {
-                if let EventKind::Call(c) = &self.event(body, *e).kind {
-                    queue.extend(&c.args);
-                    if let Callee::Method { receiver, .. } = &c.callee {
-                        if !receiver.proj.is_empty() && self.program.place_ref(body, receiver).same_memory(&target) {
-                            return true;
-                        }
-                        operands::of_place(receiver, &mut |v| queue.push(*v));
+            if let ValueKind::Event(e) = kind
+                && let EventKind::Call(c) = &self.event(body, *e).kind
+            {
+                queue.extend(&c.args);
+                if let Callee::Method { receiver, .. } = &c.callee {
+                    if !receiver.proj.is_empty() && self.program.place_ref(body, receiver).same_memory(&target) {
+                        return true;
                     }
+                    operands::of_place(receiver, &mut |v| queue.push(*v));
                 }
             }
         }

@@ -11,6 +11,15 @@ pub enum Lock {
     Location(Key),
     /// A lock behind a parameter or foreign call, by the text of its path.
     Named(String),
+    /// The lock of a guard that the caller has handed in.
+    Somebodys,
+}
+
+impl Lock {
+    /// Whether both may be one lock: a guard handed in may be of any.
+    pub fn may_be(&self, other: &Lock) -> bool {
+        self == other || *self == Lock::Somebodys || *other == Lock::Somebodys
+    }
 }
 
 /// One stretch of holding a lock.
@@ -33,6 +42,8 @@ pub struct Guards {
     entry: Vec<u64>,
     /// Parameters that are guards are held throughout.
     throughout: Vec<Lock>,
+    /// Guards that live for one statement, by the event that makes them.
+    temporary: Vec<(Lock, bool, EventId)>,
 }
 
 const ACQUIRING: [&str; 16] = [
@@ -63,7 +74,7 @@ impl Guards {
             let value = b.ir.values.iter().position(|v| v.kind == ValueKind::Param(index));
             let Some(value) = value.map(|v| ValueId(v as u32)) else { continue };
             if is_guard(facts, program.type_of(body, value).peeled_refs()) {
-                guards.throughout.push(Lock::Named(format!("guard parameter {index}")));
+                guards.throughout.push(Lock::Somebodys);
             }
         }
         for (i, e) in b.ir.events.iter().enumerate() {
@@ -71,7 +82,13 @@ impl Guards {
             if guards.held.len() == 64 {
                 break;
             }
-            guards.held.extend(acquisition(facts, body, EventId(i as u32), call));
+            let event = EventId(i as u32);
+            match acquisition(facts, body, event, call) {
+                Some(held) if held.holders.is_empty() && !held.by_call => {
+                    guards.temporary.push((held.lock, held.shared, event));
+                }
+                held => guards.held.extend(held),
+            }
         }
         if !guards.held.is_empty() {
             guards.solve(facts, body);
@@ -82,6 +99,11 @@ impl Guards {
     /// The locks that are surely held when `event` runs.
     pub fn at(&self, facts: &Facts<'_>, body: BodyId, event: EventId) -> Vec<(Lock, bool)> {
         let mut locks: Vec<(Lock, bool)> = self.throughout.iter().map(|l| (l.clone(), false)).collect();
+        for (lock, shared, made_by) in &self.temporary {
+            if is_used_by(facts, body, event, *made_by) {
+                locks.push((lock.clone(), *shared));
+            }
+        }
         if self.held.is_empty() {
             return locks;
         }
@@ -148,6 +170,16 @@ impl Guards {
     }
 }
 
+/// Whether an event takes something made of the guard: `f(&mut lock.lock())`.
+fn is_used_by(facts: &Facts<'_>, body: BodyId, event: EventId, made_by: EventId) -> bool {
+    let Some(guard) = facts.result_of(body, made_by) else { return false };
+    let mut used = false;
+    crate::ir::operands::of_event(&facts.event(body, event).kind, &mut |v| {
+        used |= facts.derives_from(body, *v, guard);
+    });
+    used && event != made_by
+}
+
 fn is_guard(facts: &Facts<'_>, ty: &Type) -> bool {
     match ty {
         Type::Known(Known::Guard | Known::ReadGuard, _) => true,
@@ -206,7 +238,7 @@ fn acquisition(facts: &Facts<'_>, body: BodyId, event: EventId, call: &crate::ir
         if receiver_is_guard {
             return None;
         }
-        let holders = holders(facts, body, event)?;
+        let holders = holders(facts, body, event).unwrap_or_default();
         return Some(Held { lock: lock_of(facts, &place), shared, acquired: event, holders, by_call: false });
     }
     // A raw lock: taken by a call that returns nothing, given back by `unlock`.

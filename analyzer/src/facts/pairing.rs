@@ -156,6 +156,7 @@ impl Facts<'_> {
     fn acquired_before(&self, body: BodyId, event: EventId, location: LocId, depth: u32) -> bool {
         let flow = self.flow(body);
         let owner = self.location(location).key.owner();
+        let locked = || self.is_locked_before(body, event);
         let here = self.seen(body).iter().any(|s| {
             let op = self.op(s.op);
             let same = op.location == Some(location)
@@ -174,6 +175,7 @@ impl Facts<'_> {
             })
         };
         here || fenced()
+            || locked()
             || self.holds_in_callers(body, depth, |caller, call, d| self.acquired_before(caller, call, location, d))
     }
 
@@ -190,7 +192,24 @@ impl Facts<'_> {
                 && self.sync_at(body, e).releases
                 && flow.dominates(e, event)
         });
-        here || self.holds_in_callers(body, depth, |caller, call, d| self.released_before(caller, call, d))
+        here || self.is_locked_before(body, event)
+            || self.holds_in_callers(body, depth, |caller, call, d| self.released_before(caller, call, d))
+    }
+
+    /// Whether a call that takes a lock (by name, of whatever kind) always comes before.
+    pub fn is_locked_before(&self, body: BodyId, event: EventId) -> bool {
+        let flow = self.flow(body);
+        self.program.body(body).ir.events.iter().enumerate().any(|(i, e)| {
+            let EventKind::Call(call) = &e.kind else { return false };
+            let name = match &call.callee {
+                Callee::Path(p) => p.last(),
+                Callee::Method { name, .. } => name.as_str(),
+                Callee::Value(_) => return false,
+            };
+            let id = EventId(i as u32);
+            let locks = name.split('_').any(|w| w == "lock") && !name.starts_with("try") && !name.starts_with("is");
+            locks && flow.dominates(id, event) && self.sync_at(body, id).acquires
+        })
     }
 
     /// Whether something holds at every call of a private function; `false` for functions that others may call.
@@ -209,10 +228,22 @@ impl Facts<'_> {
     /// Whether a value went through the failure side of a CAS: `Err(x)`, `unwrap_err`, or, for the closure forms,
     /// `unwrap_or_else`.
     pub fn comes_through_failure(&self, body: BodyId, value: ValueId, cas: EventId) -> bool {
-        self.through_failure(body, value, cas, &mut Vec::new())
+        self.through_side(body, value, cas, true, &mut Vec::new())
     }
 
-    fn through_failure(&self, body: BodyId, value: ValueId, cas: EventId, visited: &mut Vec<ValueId>) -> bool {
+    /// Whether a value went through the success side of a CAS.
+    pub fn comes_through_success(&self, body: BodyId, value: ValueId, cas: EventId) -> bool {
+        self.through_side(body, value, cas, false, &mut Vec::new())
+    }
+
+    fn through_side(
+        &self,
+        body: BodyId,
+        value: ValueId,
+        cas: EventId,
+        fails: bool,
+        visited: &mut Vec<ValueId>,
+    ) -> bool {
         use crate::ir::{Base, ValueKind};
         if visited.contains(&value) || visited.len() > 200 {
             return false;
@@ -220,9 +251,13 @@ impl Facts<'_> {
         visited.push(value);
         let result = self.result_of(body, cas);
         let is_result = |v: ValueId| result.is_some_and(|r| self.is_alias(body, v, r, 0));
-        let mut next = |v: ValueId| self.through_failure(body, v, cas, visited);
+        let (variant, methods) = match fails {
+            true => ("Err", &["unwrap_err", "expect_err", "err", "unwrap_or_else"][..]),
+            false => ("Ok", &["unwrap", "expect", "ok", "unwrap_or_else", "unwrap_or"][..]),
+        };
+        let mut next = |v: ValueId| self.through_side(body, v, cas, fails, visited);
         match self.value(body, value) {
-            ValueKind::Part { of, variant: Some(v), .. } if is_result(*of) => v == "Err",
+            ValueKind::Part { of, variant: Some(v), .. } if is_result(*of) => v == variant,
             ValueKind::Part { of, .. } => next(*of),
             ValueKind::Read(p) | ValueKind::Ref { place: p, .. } => match &p.base {
                 Base::Local(_, v) | Base::Value(v) => {
@@ -240,13 +275,13 @@ impl Facts<'_> {
                 EventKind::Call(call) => match &call.callee {
                     Callee::Method { receiver, name, .. } => match &receiver.base {
                         Base::Local(_, v) | Base::Value(v) => {
-                            is_result(*v)
-                                && matches!(name.as_str(), "unwrap_err" | "expect_err" | "err" | "unwrap_or_else")
+                            is_result(*v) && methods.contains(&name.as_str())
                                 || !is_result(*v) && next(*v)
+                                || call.args.iter().any(|v| next(*v))
                         }
-                        Base::Path(_) => false,
+                        Base::Path(_) => call.args.iter().any(|v| next(*v)),
                     },
-                    _ => call.args.first().is_some_and(|v| next(*v)),
+                    _ => call.args.iter().any(|v| next(*v)),
                 },
                 _ => false,
             },

@@ -14,7 +14,8 @@ use super::{Facts, Seen};
 use crate::ir::{
     AtomicOpKind, Base, BlockId, Callee, EventId, EventKind, ItemKind, Ordering, Place, ValueId, ValueKind,
 };
-use crate::resolve::{BodyId, Known, Res, Type};
+use crate::resolve::places::Root;
+use crate::resolve::{BodyId, DefId, Known, Res, Type};
 
 /// What was made ready before a publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct Publish {
     pub evidence: Evidence,
     /// The memory that is handed over, where it is a field or static.
     pub key: Option<Key>,
+    /// The whole object that the location is part of was written.
+    pub whole: Option<DefId>,
     pub writes: bool,
     /// It releases what came before, by itself or by a fence.
     pub released: bool,
@@ -101,6 +104,9 @@ impl Facts<'_> {
             (Evidence::Object(_), How::Pointer(_)) => true,
             (Evidence::Touch(_), How::Pointer(_)) => publish.key.is_none() && publish.writes,
             (Evidence::Object(_), _) | (Evidence::Atomic(_), How::Pointer(_)) => false,
+            (Evidence::Touch(_), How::Guards(_)) if publish.whole.is_some() => {
+                follow.key.as_ref().and_then(Key::owner) == publish.whole
+            }
             _ => publish.key.is_some() && publish.key == follow.key && (publish.writes || follow.writes),
         }
     }
@@ -311,6 +317,7 @@ fn object_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Opti
         seen: i,
         evidence: Evidence::Object(made),
         key: None,
+        whole: None,
         writes: true,
         released: releases(s.orders.success) || fenced,
     })
@@ -325,18 +332,30 @@ fn memory_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec<
         }
         // Written through the very pointer that is published: the object is handed over.
         let by_pointer = s.is_direct() && is_written_through(facts, body, t, s);
-        if t.key.is_none() && !by_pointer || !by_pointer && is_private(facts, body, t) {
+        let whole = whole_object(facts, t, s);
+        if t.key.is_none() && !by_pointer && whole.is_none() || !by_pointer && is_private(facts, body, t) {
+            continue;
+        }
+        if !by_pointer && !is_near(t, s) {
             continue;
         }
         let key = if by_pointer { None } else { t.key.clone() };
-        if found.iter().any(|f| f.key == key && (f.writes || !t.kind.writes())) {
+        if found.iter().any(|f| f.key == key && f.whole == whole && (f.writes || !t.kind.writes())) {
             continue;
         }
         let released = releases(s.orders.success)
             || !facts.reaches_unreleased(body, t.event, s.event)
             || facts.releases_in_helper(s)
             || facts.is_released_before(body, s.event);
-        found.push(Publish { body, seen: i, evidence: Evidence::Touch(n), key, writes: t.kind.writes(), released });
+        found.push(Publish {
+            body,
+            seen: i,
+            evidence: Evidence::Touch(n),
+            key,
+            whole,
+            writes: t.kind.writes(),
+            released,
+        });
     }
     found
 }
@@ -361,7 +380,15 @@ fn atomics_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec
             && !facts.is_alone(body, d)
         {
             let key = Some(facts.location(location).key.clone());
-            found.push(Publish { body, seen: i, evidence: Evidence::Atomic(n), key, writes: true, released: true });
+            found.push(Publish {
+                body,
+                seen: i,
+                evidence: Evidence::Atomic(n),
+                key,
+                whole: None,
+                writes: true,
+                released: true,
+            });
         }
     }
     found
@@ -375,6 +402,22 @@ fn is_shared_memory(t: &Touch) -> bool {
 /// The memory belongs to something that was made here and not yet given away.
 fn is_private(facts: &Facts<'_>, body: BodyId, t: &Touch) -> bool {
     facts.is_exclusive(body, t.event, &t.place) || t.value.is_some_and(|v| facts.fresh_object(body, v).is_some())
+}
+
+/// The type of the object that was written as a whole, through the pointer by which the flag in it is reached.
+fn whole_object(facts: &Facts<'_>, t: &Touch, s: &Seen) -> Option<DefId> {
+    let same =
+        t.key.is_none() && t.kind == TouchKind::Write && t.place.steps.is_empty() && t.place.root == s.place.root;
+    let owner = facts.op(s.op).location.and_then(|l| facts.location(l).key.owner());
+    owner.filter(|_| same && matches!(t.place.root, Root::Value(..)))
+}
+
+/// Flag and data belong together: parts of one object, or both statics.
+fn is_near(t: &Touch, s: &Seen) -> bool {
+    match (&t.place.root, &s.place.root) {
+        (Root::Static(_), Root::Static(_)) => true,
+        (a, b) => a == b && *a != Root::Unknown,
+    }
 }
 
 fn is_written_through(facts: &Facts<'_>, body: BodyId, t: &Touch, s: &Seen) -> bool {
@@ -415,6 +458,7 @@ fn follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
             for (n, t) in facts.touches(body).iter().enumerate() {
                 if t.key.is_some()
                     && t.event != s.event
+                    && is_near(t, s)
                     && is_shared_memory(t)
                     && facts.is_behind(body, &d, t.event, location)
                     && !is_private(facts, body, t)
@@ -462,13 +506,24 @@ fn add_follow(
             How::Pointer(_) => value.is_some_and(|v| facts.comes_through_failure(body, v, s.event)),
             _ => is_on_failure_side(facts, body, s, to),
         };
+    // Of a CAS whose result is a `Result`, only what comes out of `Ok` was read with the success ordering.
+    let elsewhere = op.kind.is_cas()
+        && !failure
+        && matches!(how, How::Pointer(_))
+        && !op.method.starts_with("compare_and_swap")
+        && !value.is_some_and(|v| facts.comes_through_success(body, v, s.event));
+    if elsewhere {
+        return;
+    }
     let order = facts.read_order(s, failure);
     let forwarded = matches!(order, Order::Param(_));
     let acquired = !lacks_acquire(order) && !forwarded
         || s.event != to && !facts.reaches_unacquired(body, s.event, to)
         || facts.acquires_in_helper(s)
         || facts.is_guarded(location, s.op)
-        || facts.is_acquired_before(body, s.event, location)
+        // What an earlier read acquired is not what the RMW finds.
+        || !op.kind.is_rmw() && facts.is_acquired_before(body, s.event, location)
+        || op.kind.is_rmw() && facts.is_locked_before(body, s.event)
         || facts.is_own_value(body, location, seen);
     let follow = Follow { body, seen, how, key, writes, acquired, failure, forwarded };
     all.follows.entry(location).or_default().push(follow);

@@ -14,8 +14,11 @@ use crate::ir::{
     AtomicOpKind, Base, BlockId, Call, Callee, EventId, EventKind, LocalId, Terminator, ValueId, ValueKind,
 };
 use crate::resolve::calls::Target;
-use crate::resolve::places::{PlaceRef, Root};
+use crate::resolve::places::{PlaceRef, Root, Step};
 use crate::resolve::{BodyId, Res};
+
+/// How many functions a closure is handed through.
+const MAX_HANDS: usize = 4;
 
 /// Code that is tried until a CAS succeeds.
 #[derive(Clone, Debug)]
@@ -136,10 +139,11 @@ impl Facts<'_> {
     pub fn is_kept(&self, part: &Part, r: &Repeated<'_>) -> bool {
         let direct =
             matches!(r.what, What::Effect(e) if e.is_direct()) || matches!(r.what, What::Op(s) if s.is_direct());
-        if let EventKind::Call(call) = &self.event(r.body, r.event).kind {
-            if !direct && runs_when_missing(self.callee_name(call)) {
-                return true;
-            }
+        if let EventKind::Call(call) = &self.event(r.body, r.event).kind
+            && !direct
+            && runs_when_missing(self.callee_name(call))
+        {
+            return true;
         }
         let ir = self.program.body(r.body).ir;
         let flow = self.flow(r.body);
@@ -152,10 +156,17 @@ impl Facts<'_> {
             let Some(edge) = flow.successors(*b).iter().copied().find(|s| flow.block_dominates(*s, block)) else {
                 return false;
             };
-            // Variables that are set behind the same test.
+            // A variable that is set behind the same test, to what was made or to a mark.
+            let result = self.result_of(r.body, r.event);
+            let marks = |v: ValueId| {
+                matches!(self.value(r.body, v), ValueKind::Int(_) | ValueKind::Bool(_) | ValueKind::Path(_))
+                    || result.is_some_and(|made| self.derives_from(r.body, v, made))
+            };
             ir.events.iter().any(|e| match &e.kind {
                 EventKind::Assign { local, value } => {
-                    flow.block_dominates(edge, e.block) && self.tests_variable(r.body, on, *local, *value)
+                    flow.block_dominates(edge, e.block)
+                        && marks(*value)
+                        && self.tests_variable(r.body, on, *local, *value)
                 }
                 _ => false,
             })
@@ -209,8 +220,23 @@ impl Facts<'_> {
         new_values.into_iter().any(|(b, new)| {
             let target = self.program.value_ref(b, new);
             let same_root = target.root != Root::Unknown && target.root == place.root;
-            same_root && !self.is_around_cas(retry, place) || b == body && self.root_flows_into(b, place, new)
+            // `slots[new].next`: a node is named by its index.
+            let by_index = place.steps.iter().any(|step| match step {
+                Step::Index(Some((b, index))) => {
+                    *b == body && self.derives_from(body, new, *index) && !self.reads_location(retry, body, *index)
+                }
+                _ => false,
+            });
+            if by_index && b == body {
+                return true;
+            }
+            same_root && !self.is_around_cas(retry, place) || b == body && self.root_flows_into(retry, b, place, new)
         })
+    }
+
+    /// Whether a value comes from the location that the region is about.
+    fn reads_location(&self, retry: &Retry, body: BodyId, value: ValueId) -> bool {
+        self.flows_into(body, value).ops.iter().any(|&i| self.op(self.seen(body)[i].op).location == retry.location)
     }
 
     /// The arguments of helpers on the way to the CAS that its new value is made of.
@@ -228,7 +254,7 @@ impl Facts<'_> {
         retry.op.is_some_and(|op| self.op(op).place.root == place.root)
     }
 
-    fn root_flows_into(&self, body: BodyId, place: &PlaceRef, new: ValueId) -> bool {
+    fn root_flows_into(&self, retry: &Retry, body: BodyId, place: &PlaceRef, new: ValueId) -> bool {
         let values = &self.program.body(body).ir.values;
         let root = match place.root {
             Root::Value(b, v) if b == body => Some(v),
@@ -241,7 +267,9 @@ impl Facts<'_> {
         root.is_some_and(|root| {
             // What was loaded from the location is the old node, not the new one.
             let loaded = match self.value(body, root) {
-                ValueKind::Event(e) => self.seen(body).iter().any(|s| s.event == *e),
+                ValueKind::Event(e) => {
+                    self.seen(body).iter().any(|s| s.event == *e && self.op(s.op).location == retry.location)
+                }
                 _ => false,
             };
             !loaded && self.derives_from(body, new, root)
@@ -406,7 +434,11 @@ impl<'f, 'a> Handed<'f, 'a> {
         if retries.is_empty() {
             return handed;
         }
+        let tests = facts.ops.iter().any(|op| op.is_test);
         for body in facts.program.body_ids() {
+            if !tests && facts.program.def(facts.program.body(body).owner).is_test {
+                continue;
+            }
             for (i, e) in facts.program.body(body).ir.events.iter().enumerate() {
                 let EventKind::Call(call) = &e.kind else { continue };
                 if let Callee::Value(v) = &call.callee {
@@ -441,55 +473,68 @@ impl<'f, 'a> Handed<'f, 'a> {
 
     /// The closures that are handed to functions which call them in a region.
     fn closures(self, retries: &[Retry]) -> Vec<Retry> {
-        let facts = self.facts;
-        // Parameters that are called in a region, with the retry they belong to.
-        let mut retried: FxHashMap<(BodyId, u32), usize> = FxHashMap::default();
-        for (i, retry) in retries.iter().enumerate() {
-            for part in &retry.parts {
-                for block in &part.blocks {
-                    for &e in &facts.program.body(part.body).ir.blocks[block.index()].events {
-                        for p in self.called_at(part.body, e) {
-                            retried.entry(p).or_insert(i);
-                        }
-                    }
-                }
-            }
-            if let (RetryKind::Update(_), Some(op)) = (&retry.kind, retry.op) {
-                let op = facts.op(op);
-                for p in op.args.iter().filter_map(|v| param_of(facts, op.body, *v, 0)) {
-                    retried.entry(p).or_insert(i);
-                }
+        // Parameters that are called in a region, with the operation that ends it.
+        let mut retried: FxHashMap<(BodyId, u32), Option<OpId>> = FxHashMap::default();
+        for (i, op) in self.facts.ops.iter().enumerate().filter(|(_, op)| op.kind == AtomicOpKind::Update) {
+            for p in op.args.iter().filter_map(|v| param_of(self.facts, op.body, *v, 0)) {
+                retried.entry(p).or_insert(Some(OpId(i as u32)));
             }
         }
-        self.from_updates(&mut retried, retries);
-        while let Some((p, i)) = self.passed.iter().find_map(|(body, _, to, v)| {
-            let from = param_of(facts, *body, *v, 0)?;
-            let i = *retried.get(to)?;
-            (!retried.contains_key(&from)).then_some((from, i))
-        }) {
-            retried.insert(p, i);
-        }
-        let mut found = Vec::new();
-        for (body, event, to, v) in &self.passed {
-            let (Some(&i), Some(closure)) = (retried.get(to), callable(facts, *body, *v)) else { continue };
-            let (op, location) = match retries.get(i) {
-                Some(r) => (r.op, r.location),
-                None => (Some(OpId((i - retries.len()) as u32)), facts.ops[i - retries.len()].location),
-            };
-            let parts = vec![whole(facts, closure)];
-            found.push(Retry { kind: RetryKind::Handed(*event), body: *body, op, location, parts });
+        self.called_in(retries, &mut retried);
+        let mut found: Vec<Retry> = Vec::new();
+        for _ in 0..MAX_HANDS {
+            self.pass_on(&mut retried);
+            let new = self.handed(&retried, &found);
+            if new.is_empty() {
+                break;
+            }
+            self.called_in(&new, &mut retried);
+            found.extend(new);
         }
         found
     }
 
-    /// Parameters that are the closure of an update themselves: `self.state.fetch_update(o, o, f)`.
-    fn from_updates(&self, retried: &mut FxHashMap<(BodyId, u32), usize>, retries: &[Retry]) {
-        for (i, op) in self.facts.ops.iter().enumerate().filter(|(_, op)| op.kind == AtomicOpKind::Update) {
-            for p in op.args.iter().filter_map(|v| param_of(self.facts, op.body, *v, 0)) {
-                // Behind the retries, operations are counted on.
-                retried.entry(p).or_insert(retries.len() + i);
+    /// Adds the parameters that are called in these regions.
+    fn called_in(&self, retries: &[Retry], retried: &mut FxHashMap<(BodyId, u32), Option<OpId>>) {
+        for retry in retries {
+            for part in &retry.parts {
+                for block in &part.blocks {
+                    for &e in &self.facts.program.body(part.body).ir.blocks[block.index()].events {
+                        for p in self.called_at(part.body, e) {
+                            retried.entry(p).or_insert(retry.op);
+                        }
+                    }
+                }
             }
         }
+    }
+
+    /// A parameter that is passed on to one that is called in a region is called there.
+    fn pass_on(&self, retried: &mut FxHashMap<(BodyId, u32), Option<OpId>>) {
+        while let Some((p, op)) = self.passed.iter().find_map(|(body, _, to, v)| {
+            let from = param_of(self.facts, *body, *v, 0)?;
+            let op = *retried.get(to)?;
+            (!retried.contains_key(&from)).then_some((from, op))
+        }) {
+            retried.insert(p, op);
+        }
+    }
+
+    fn handed(&self, retried: &FxHashMap<(BodyId, u32), Option<OpId>>, known: &[Retry]) -> Vec<Retry> {
+        let mut new: Vec<Retry> = Vec::new();
+        for (body, event, to, v) in &self.passed {
+            let (Some(&op), Some(closure)) = (retried.get(to), callable(self.facts, *body, *v)) else { continue };
+            let same = |r: &Retry| {
+                r.body == *body && matches!(r.kind, RetryKind::Handed(e) if e == *event) && r.parts[0].body == closure
+            };
+            if known.iter().chain(&new).any(same) {
+                continue;
+            }
+            let location = op.and_then(|o| self.facts.op(o).location);
+            let parts = vec![whole(self.facts, closure)];
+            new.push(Retry { kind: RetryKind::Handed(*event), body: *body, op, location, parts });
+        }
+        new
     }
 
     /// The parameters that are called at an event, directly or by the function that it calls.

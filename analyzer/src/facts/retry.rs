@@ -3,7 +3,7 @@
 use super::flow::loop_within;
 use super::{Facts, Seen};
 use crate::ir::{
-    AtomicOpKind, Base, BinOp, BlockId, Callee, EventId, EventKind, LoopId, Pattern, Place, Terminator, ValueId,
+    AtomicOpKind, Base, BinOp, BlockId, Call, Callee, EventId, EventKind, LoopId, Pattern, Place, Terminator, ValueId,
     ValueKind,
 };
 use crate::resolve::BodyId;
@@ -37,6 +37,8 @@ pub struct WaitLoop {
     pub in_loop: LoopId,
     /// Operations that decide when it ends: indices into the body's seen operations.
     pub waits_on: Vec<usize>,
+    /// Calls of a condition that the callers hand in as a closure, which only reads atomics.
+    pub conditions: Vec<EventId>,
     /// The hint, yield, park, sleep or backoff in it.
     pub hint: Option<EventId>,
 }
@@ -46,14 +48,41 @@ pub struct WaitLoop {
 enum Tells {
     /// It is the `Result` of the CAS.
     Result,
+    /// `Some` means success.
+    Option,
     /// It is a truth value; `true` means success if set.
     Bool(bool),
+}
+
+/// Values that say yes or no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Bool,
+    Result,
+    Option,
+}
+
+impl Shape {
+    /// What a value of this shape tells if success gives it with `yes`. Only a truth value can tell it the wrong way round.
+    fn tells(self, yes: bool) -> Option<Tells> {
+        match (self, yes) {
+            (Shape::Bool, yes) => Some(Tells::Bool(yes)),
+            (Shape::Result, true) => Some(Tells::Result),
+            (Shape::Option, true) => Some(Tells::Option),
+            _ => None,
+        }
+    }
 }
 
 impl Facts<'_> {
     /// The branches that a CAS's result takes.
     pub fn outcome(&self, body: BodyId, seen: &Seen) -> Outcome {
-        let Some((value, tells)) = self.verdict(body, seen) else { return Outcome::default() };
+        self.outcome_of(body, seen, false)
+    }
+
+    /// The same; if `strict`, a helper that may fail for other reasons than the CAS tells nothing.
+    fn outcome_of(&self, body: BodyId, seen: &Seen, strict: bool) -> Outcome {
+        let Some((value, tells)) = self.verdict(body, seen, strict) else { return Outcome::default() };
         let blocks = &self.program.body(body).ir.blocks;
         let mut out = Outcome::default();
         for block in blocks {
@@ -67,11 +96,13 @@ impl Facts<'_> {
                     out.success.push(yes);
                     out.failure.push(no);
                 }
-                Terminator::Try { on, ok, error } if tells == Tells::Result && self.is_alias(body, *on, value, 0) => {
+                Terminator::Try { on, ok, error }
+                    if !matches!(tells, Tells::Bool(_)) && self.carries(body, *on, value, 0) =>
+                {
                     out.success.push(*ok);
                     out.failure.push(*error);
                 }
-                Terminator::Switch { on, arms } if self.is_alias(body, *on, value, 0) => {
+                Terminator::Switch { on, arms } if self.carries(body, *on, value, 0) => {
                     self.switch_outcome(body, seen, tells, arms, &mut out);
                 }
                 _ => {}
@@ -85,10 +116,15 @@ impl Facts<'_> {
         for (pattern, block) in arms {
             let side = match (pattern, tells) {
                 (Pattern::Struct { path, .. } | Pattern::Path(path), Tells::Result) => match path.last() {
-                    "Ok" => Some(true),
-                    "Err" => Some(false),
+                    "Ok" | "Some" => Some(true),
+                    "Err" | "None" => Some(false),
                     // `compare_and_swap`: the expected constant means success.
                     _ => self.is_expected(body, seen, pattern),
+                },
+                (Pattern::Struct { path, .. } | Pattern::Path(path), Tells::Option) => match path.last() {
+                    "Some" => Some(true),
+                    "None" => Some(false),
+                    _ => None,
                 },
                 (Pattern::Bool(b), Tells::Bool(p)) => Some(*b == p),
                 (Pattern::Bool(_) | Pattern::Int(_), Tells::Result) => self.is_expected(body, seen, pattern),
@@ -143,7 +179,7 @@ impl Facts<'_> {
     }
 
     /// The value in `body` that tells whether the CAS succeeded: its result, or what the helper makes of it.
-    fn verdict(&self, body: BodyId, seen: &Seen) -> Option<(ValueId, Tells)> {
+    fn verdict(&self, body: BodyId, seen: &Seen, strict: bool) -> Option<(ValueId, Tells)> {
         let value = self.result_of(body, seen.event)?;
         let op = self.op(seen.op);
         if seen.is_direct() {
@@ -167,21 +203,93 @@ impl Facts<'_> {
         let (callee, event) = seen.via[0];
         let inner =
             self.seen(callee).iter().find(|s| s.op == seen.op && s.event == event && s.via[..] == seen.via[1..])?;
-        let (inner_value, inner_tells) = self.verdict(callee, inner)?;
+        self.returned_verdict(callee, inner, strict).map(|tells| (value, tells))
+    }
+
+    /// What the value that a helper returns tells about the CAS in it. Not `strict`: a failure may have other reasons too.
+    fn returned_verdict(&self, callee: BodyId, inner: &Seen, strict: bool) -> Option<Tells> {
+        let (inner_value, inner_tells) = self.verdict(callee, inner, strict)?;
+        let mut returned = Vec::new();
+        for (i, block) in self.program.body(callee).ir.blocks.iter().enumerate() {
+            if let Terminator::Return(Some(v)) = block.term {
+                self.ways_to_return(callee, v, BlockId(i as u32), &mut returned, 0);
+            }
+        }
+        let outcome = self.outcome_of(callee, inner, strict);
+        let flow = self.flow(callee);
+        let behind = |edges: &[BlockId], b: BlockId| edges.iter().any(|e| *e == b || flow.block_dominates(*e, b));
         let mut tells = None;
-        for block in &self.program.body(callee).ir.blocks {
-            let Terminator::Return(Some(v)) = block.term else { continue };
-            let this = if self.is_alias(callee, v, inner_value, 0) {
+        let mut others = Vec::new();
+        for (v, block) in returned {
+            let this = if self.carries(callee, v, inner_value, 0) {
                 Some(inner_tells)
+            } else if let Some(p) = self.polarity(callee, v, inner_value, inner_tells, 0) {
+                Some(Tells::Bool(p))
             } else {
-                self.polarity(callee, v, inner_value, inner_tells, 0).map(Tells::Bool)
+                match (self.shape(callee, v), behind(&outcome.success, block), behind(&outcome.failure, block)) {
+                    (Some((kind, yes)), true, false) => kind.tells(yes),
+                    (Some((kind, yes)), false, true) => kind.tells(!yes),
+                    (shape, _, _) => {
+                        others.push(shape);
+                        continue;
+                    }
+                }
             };
             if tells.is_some() && tells != this {
                 return None;
             }
             tells = this;
         }
-        Some((value, tells?))
+        let tells = tells?;
+        let fails = |shape: &Option<(Shape, bool)>| shape.is_some_and(|(kind, yes)| kind.tells(!yes) == Some(tells));
+        (others.iter().all(fails) && (!strict || others.is_empty())).then_some(tells)
+    }
+
+    /// The values that a `return` may give, each with the block it comes from.
+    fn ways_to_return(&self, body: BodyId, v: ValueId, at: BlockId, out: &mut Vec<(ValueId, BlockId)>, depth: u32) {
+        match self.value(body, v) {
+            ValueKind::Phi(ops) if depth < 6 => {
+                for (block, v) in ops {
+                    self.ways_to_return(body, *v, *block, out, depth + 1);
+                }
+            }
+            _ => out.push((v, at)),
+        }
+    }
+
+    /// `true`, `Ok(…)`, `None`: a value that by itself says yes or no.
+    fn shape(&self, body: BodyId, value: ValueId) -> Option<(Shape, bool)> {
+        let by_name = |name: &str| match name {
+            "Ok" => Some((Shape::Result, true)),
+            "Err" => Some((Shape::Result, false)),
+            "Some" => Some((Shape::Option, true)),
+            "None" => Some((Shape::Option, false)),
+            _ => None,
+        };
+        match self.value(body, value) {
+            ValueKind::Bool(b) => Some((Shape::Bool, *b)),
+            ValueKind::Struct { path, .. } | ValueKind::Path(path) => by_name(path.last()),
+            _ => None,
+        }
+    }
+
+    /// Whether `v` is `verdict` under another name or converted, success staying success: `.ok()`, `.map(…)`.
+    fn carries(&self, body: BodyId, v: ValueId, verdict: ValueId, depth: u32) -> bool {
+        if self.is_alias(body, v, verdict, 0) {
+            return true;
+        }
+        let ValueKind::Event(e) = self.value(body, v) else { return false };
+        match &self.event(body, *e).kind {
+            EventKind::Call(Call { callee: Callee::Method { receiver, name, .. }, .. }) if depth < 4 => {
+                let base = match receiver.base {
+                    Base::Local(_, v) | Base::Value(v) if receiver.proj.is_empty() => v,
+                    _ => return false,
+                };
+                matches!(name.as_str(), "ok" | "map" | "map_err" | "as_ref" | "or_else" | "cloned" | "copied")
+                    && self.carries(body, base, verdict, depth + 1)
+            }
+            _ => false,
+        }
     }
 
     /// What `cond` being true says of the CAS whose verdict is `value`.
@@ -194,7 +302,7 @@ impl Facts<'_> {
         {
             return Some(p);
         }
-        let same = |v: ValueId| self.is_alias(body, v, value, 0);
+        let same = |v: ValueId| self.carries(body, v, value, 0);
         let base = |p: &Place| match p.base {
             Base::Local(_, v) | Base::Value(v) if p.proj.is_empty() => Some(v),
             _ => None,
@@ -203,15 +311,18 @@ impl Facts<'_> {
             ValueKind::Not(v) => self.polarity(body, *v, value, tells, depth + 1).map(|p| !p),
             ValueKind::Read(p) => base(p).and_then(|v| self.polarity(body, v, value, tells, depth + 1)),
             ValueKind::Matches { value: v, pattern } if same(*v) => match pattern {
-                Pattern::Struct { path, .. } | Pattern::Path(path) if path.last() == "Ok" => Some(true),
-                Pattern::Struct { path, .. } | Pattern::Path(path) if path.last() == "Err" => Some(false),
+                Pattern::Struct { path, .. } | Pattern::Path(path) => match path.last() {
+                    "Ok" | "Some" => Some(true),
+                    "Err" | "None" => Some(false),
+                    _ => None,
+                },
                 _ => None,
             },
             ValueKind::Event(e) => match &self.event(body, *e).kind {
                 EventKind::Call(c) => match &c.callee {
                     Callee::Method { receiver, name, .. } if base(receiver).is_some_and(same) => match name.as_str() {
-                        "is_ok" | "is_ok_and" => Some(true),
-                        "is_err" | "is_err_and" => Some(false),
+                        "is_ok" | "is_ok_and" | "is_some" | "is_some_and" => Some(true),
+                        "is_err" | "is_err_and" | "is_none" | "is_none_or" => Some(false),
                         _ => None,
                     },
                     _ => None,
@@ -231,7 +342,7 @@ impl Facts<'_> {
                     ValueKind::Struct { path, .. } if path.last() == "Err" => false,
                     ValueKind::Bool(b) => match tells {
                         Tells::Bool(p) => *b == p,
-                        Tells::Result => true,
+                        Tells::Result | Tells::Option => true,
                     },
                     // `compare_and_swap(x, …) == x`
                     _ => true,
@@ -252,7 +363,7 @@ impl Facts<'_> {
             }
             let cas_block = self.event(body, seen.event).block;
             let Some(in_loop) = b.blocks[cas_block.index()].in_loop else { continue };
-            let outcome = self.outcome(body, seen);
+            let outcome = self.outcome_of(body, seen, true);
             // The innermost loop to whose head a failure leads back.
             let mut at = Some(in_loop);
             while let Some(l) = at {
@@ -295,7 +406,8 @@ impl Facts<'_> {
                 continue;
             }
             let before = block == cas_block
-                || (block == header || self.reaches_within(body, header, block, l))
+                || cas_block != header
+                    && (block == header || self.reaches_within(body, header, block, l))
                     && self.reaches_avoiding_header(body, block, cas_block, header, l);
             let after =
                 outcome.failure.iter().any(|f| *f == block || self.reaches_avoiding_header(body, *f, block, header, l))
@@ -446,6 +558,7 @@ impl Facts<'_> {
         };
         let blocks: Vec<BlockId> = (0..b.blocks.len() as u32).map(BlockId).filter(|x| inside(*x)).collect();
         let mut waits_on = Vec::new();
+        let mut conditions = Vec::new();
         let mut hint = None;
         for block in &blocks {
             for &e in &b.blocks[block.index()].events {
@@ -454,6 +567,7 @@ impl Facts<'_> {
                     Waiting::Hint => hint = Some(e),
                     Waiting::Polls => waits_on
                         .extend(self.seen(body).iter().enumerate().filter(|(_, s)| s.event == e).map(|(i, _)| i)),
+                    Waiting::Asks => conditions.push(e),
                     Waiting::Works => return None,
                 }
             }
@@ -468,15 +582,21 @@ impl Facts<'_> {
                 _ => return false,
             };
             let flows = self.flows_into(body, cond);
-            leaves && waits_on.iter().any(|w| flows.ops.contains(w) || flows.compared.contains(w))
+            let asked = || {
+                conditions.iter().any(|c| self.result_of(body, *c).is_some_and(|v| self.derives_from(body, cond, v)))
+            };
+            leaves && (waits_on.iter().any(|w| flows.ops.contains(w) || flows.compared.contains(w)) || asked())
         });
-        if waits_on.is_empty() || !decided || waits_on.iter().any(|w| self.moves_on(body, &self.seen(body)[*w], l)) {
+        if waits_on.is_empty() && conditions.is_empty()
+            || !decided
+            || waits_on.iter().any(|w| self.moves_on(body, &self.seen(body)[*w], l))
+        {
             return None;
         }
         if self.waits_for_calm(body, &blocks, &waits_on) || self.steps_through_states(body, &waits_on) {
             return None;
         }
-        Some(WaitLoop { in_loop: l, waits_on, hint })
+        Some(WaitLoop { in_loop: l, waits_on, conditions, hint })
     }
 
     /// Whether the loop tries several transitions of one state word in turn: it comes round only if the state moved.
@@ -526,6 +646,9 @@ impl Facts<'_> {
                 }
             }
             EventKind::Atomic(_) => Waiting::Works,
+            EventKind::Call(Call { callee: Callee::Value(v), .. }) if self.is_polling_argument(body, *v) => {
+                Waiting::Asks
+            }
             EventKind::Call(call) => {
                 let name = match &call.callee {
                     Callee::Path(p) => p.last(),
@@ -584,7 +707,10 @@ impl Facts<'_> {
         let op = self.op(seen.op);
         let constant = seen.expected.is_constant() && seen.stored.is_constant();
         let fixed = |v: Option<ValueId>| v.is_some_and(|v| self.is_fixed(body, v, seen.event, 0));
-        constant || seen.is_direct() && op.body == body && fixed(op.expected()) && fixed(op.new_value())
+        // One that expects what the location held before the loop waits for nothing: it is stale.
+        let stale = seen.expected.ops.iter().any(|&i| self.op(self.seen(body)[i].op).location == op.location);
+        let direct = seen.is_direct() && op.body == body && !stale;
+        constant || direct && fixed(op.expected()) && fixed(op.new_value())
     }
 
     /// Whether a value is the same in every round of the loops around `event`: it was made before them.
@@ -620,19 +746,55 @@ impl Facts<'_> {
 
     fn helper_only_polls(&self, body: BodyId, event: EventId) -> bool {
         let EventKind::Call(call) = &self.event(body, event).kind else { return false };
-        let Target::Fn(def) = self.program.target(body, call) else { return false };
-        let Some(callee) = self.program.body_of(def) else { return false };
-        let ir = self.program.body(callee).ir;
+        match self.program.target(body, call) {
+            Target::Fn(def) => self.program.body_of(def).is_some_and(|callee| self.body_only_polls(callee)),
+            Target::Closure(closure) => self.body_only_polls(closure),
+            _ => false,
+        }
+    }
+
+    fn body_only_polls(&self, body: BodyId) -> bool {
+        let ir = self.program.body(body).ir;
         ir.loops.is_empty()
             && ir
                 .events
                 .iter()
                 .enumerate()
-                .all(|(i, _)| matches!(self.waiting(callee, EventId(i as u32)), Waiting::Polls | Waiting::Harmless))
+                .all(|(i, _)| matches!(self.waiting(body, EventId(i as u32)), Waiting::Polls | Waiting::Harmless))
+    }
+
+    /// Whether a value is a parameter for which callers give closures that only read atomics.
+    fn is_polling_argument(&self, body: BodyId, value: ValueId) -> bool {
+        let b = self.program.body(body);
+        let mut value = value;
+        let index = loop {
+            value = match self.value(body, value) {
+                ValueKind::Param(i) if b.parent.is_none() => break *i,
+                ValueKind::Read(p) | ValueKind::Ref { place: p, .. } if p.proj.is_empty() => match p.base {
+                    Base::Local(_, v) | Base::Value(v) => v,
+                    Base::Path(_) => return false,
+                },
+                ValueKind::Mutated { before, .. } => *before,
+                _ => return false,
+            };
+        };
+        self.callers(b.owner).iter().any(|(caller, event)| {
+            let EventKind::Call(call) = &self.event(*caller, *event).kind else { return false };
+            let skip = u32::from(matches!(call.callee, Callee::Method { .. }));
+            let arg = index.checked_sub(skip).and_then(|i| call.args.get(i as usize));
+            let closure = arg.and_then(|v| self.program.closure_of(*caller, *v));
+            closure.is_some_and(|c| self.seen(c).iter().any(|s| self.only_polls(c, s)) && self.body_only_polls(c))
+        })
+    }
+
+    /// Whether another wait loop stands inside this one.
+    pub fn has_inner_wait(&self, body: BodyId, wait: &WaitLoop, all: &[WaitLoop]) -> bool {
+        let b = self.program.body(body).ir;
+        all.iter().any(|w| w.in_loop != wait.in_loop && loop_within(b, Some(w.in_loop), wait.in_loop))
     }
 
     /// Whether a function of the crate pauses, yields or blocks on its way.
-    fn hints(&self, body: BodyId, call: &crate::ir::Call, depth: u32) -> bool {
+    fn hints(&self, body: BodyId, call: &Call, depth: u32) -> bool {
         let Target::Fn(def) = self.program.target(body, call) else { return false };
         let Some(callee) = self.program.body_of(def).filter(|_| depth < 4) else { return false };
         self.program.body(callee).ir.events.iter().any(|e| match &e.kind {
@@ -649,7 +811,7 @@ impl Facts<'_> {
     }
 
     /// A function of the crate that does nothing but compute.
-    pub fn is_trivial_call(&self, body: BodyId, call: &crate::ir::Call) -> bool {
+    pub fn is_trivial_call(&self, body: BodyId, call: &Call) -> bool {
         let Target::Fn(def) = self.program.target(body, call) else { return false };
         let Some(callee) = self.program.body_of(def) else { return false };
         let ir = self.program.body(callee).ir;
@@ -668,6 +830,8 @@ impl Facts<'_> {
 }
 
 enum Waiting {
+    /// Asks a closure of the caller, which only reads.
+    Asks,
     Harmless,
     Hint,
     Polls,

@@ -90,7 +90,9 @@ fn kind(facts: &Facts<'_>, location: LocId, ops: &[&Op<'_>], t: &Tally) -> RoleK
     if loc.atomic.is_some_and(|a| a.is_pointer()) {
         return RoleKind::PublishedPointer;
     }
-    if t.adds > 0 && ops.iter().any(|o| o.kind == AtomicOpKind::FetchSub && facts.tests_for_last(o)) {
+    let counts = t.adds > 0 && ops.iter().any(|o| o.kind == AtomicOpKind::FetchSub && facts.tests_for_last(o));
+    // A reader-writer lock counts too; what tells a reference count apart is that its last owner frees.
+    if counts && !is_lock(facts, ops) || t.adds + t.cas > 0 && t.subs > 0 && facts.is_owner_count(location) {
         return RoleKind::Refcount;
     }
     if is_lock(facts, ops) {

@@ -264,14 +264,14 @@ impl Facts<'_> {
             };
             // A hasher is told apart by what it was fed with.
             return from
-                .or_else(|| self.fed_by_thread(body, receiver))
+                .or_else(|| self.fed_by_thread(body, receiver, depth))
                 .or_else(|| call.args.iter().find_map(|v| self.tells_threads_apart(body, *v, array_owner, depth + 1)));
         }
         call.args.iter().find_map(|v| self.tells_threads_apart(body, *v, array_owner, depth + 1))
     }
 
     /// `thread::current().id().hash(&mut hasher); hasher.finish()`
-    fn fed_by_thread(&self, body: BodyId, hasher: &Place) -> Option<By> {
+    fn fed_by_thread(&self, body: BodyId, hasher: &Place, depth: u32) -> Option<By> {
         let Base::Local(local, _) = hasher.base else { return None };
         let b = self.program.body(body).ir;
         let feeds = b.events.iter().any(|e| match &e.kind {
@@ -281,13 +281,13 @@ impl Facts<'_> {
                     ValueKind::Ref { place, .. } => matches!(place.base, Base::Local(l, _) if l == local),
                     _ => false,
                 });
-                let from = match &receiver.base {
+                let from = || match &receiver.base {
                     Base::Local(_, v) | Base::Value(v) => {
-                        self.tells_threads_apart(body, *v, self.program.body(body).owner, MAX_DEPTH - 4)
+                        self.tells_threads_apart(body, *v, self.program.body(body).owner, depth + 4)
                     }
                     Base::Path(_) => None,
                 };
-                name == "hash" && into && from == Some(By::Thread)
+                name == "hash" && into && from() == Some(By::Thread)
             }
             _ => false,
         });

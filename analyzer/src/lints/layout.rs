@@ -1,8 +1,10 @@
 //! Cache lines.
 
+// modules: begin
 pub mod ineffective_padding;
 pub mod unpadded_hot_atomics;
 pub mod unpadded_shards;
+// modules: end
 
 use crate::facts::layout::{Machine, Sharing};
 use crate::facts::sharing::Conflict;

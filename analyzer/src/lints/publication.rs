@@ -1,5 +1,7 @@
 //! Handing data to other threads.
 
+// modules: begin
 pub mod mutation_after_publication;
 pub mod relaxed_cas_failure;
 pub mod relaxed_publication;
+// modules: end

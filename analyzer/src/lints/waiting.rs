@@ -1,3 +1,5 @@
 //! Spinning and blocking.
 
+// modules: begin
 pub mod spin_without_hint;
+// modules: end

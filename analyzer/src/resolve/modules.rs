@@ -5,7 +5,13 @@ use crate::source::FileId;
 
 use super::{BodyId, BodyRef, CrateInput, Def, DefId, ModId, Program, address, vocabulary};
 use rustc_hash::FxHashMap;
+use std::cell::RefCell;
 use std::sync::OnceLock;
+
+thread_local! {
+    /// Imports that are being followed, so that those which lead back to themselves end.
+    static FOLLOWING: RefCell<Vec<(usize, Space)>> = const { RefCell::new(Vec::new()) };
+}
 
 /// How many imports a lookup follows before it gives up (cycles of re-exports).
 const MAX_HOPS: u32 = 24;
@@ -61,8 +67,8 @@ pub enum Res {
 }
 
 /// What kind of thing a name is looked up for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Space {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Space {
     Types,
     Values,
 }
@@ -518,15 +524,37 @@ impl<'a> Program<'a> {
                 }
             }
             if !changed {
-                return;
+                break;
             }
         }
+        self.globs_linked = true;
     }
 
     /// What an import's path leads to. In the 2015 edition paths start at the crate root, so that is tried too.
     fn import(&self, module: ModId, u: &Use, space: Space, hops: u32) -> Res {
+        let key = (std::ptr::from_ref(u) as usize, space);
+        if let Some(known) = self.imported.lock().ok().and_then(|m| m.get(&key).cloned()) {
+            return known;
+        }
+        if FOLLOWING.with_borrow(|f| f.contains(&key)) {
+            return Res::Unknown;
+        }
+        FOLLOWING.with_borrow_mut(|f| f.push(key));
         let names: Vec<&str> = u.path.iter().map(String::as_str).collect();
-        self.import_path(module, &names, u.global, space, hops)
+        let found = self.import_path(module, &names, u.global, space, hops);
+        let outermost = FOLLOWING.with_borrow_mut(|f| {
+            f.pop();
+            f.is_empty()
+        });
+        // What stays unknown inside a circle may be known from outside of it. While globs are being linked nothing
+        // is final.
+        if self.globs_linked
+            && (outermost || found != Res::Unknown)
+            && let Ok(mut imported) = self.imported.lock()
+        {
+            imported.insert(key, found.clone());
+        }
+        found
     }
 
     fn import_path(&self, module: ModId, names: &[&str], global: bool, space: Space, hops: u32) -> Res {

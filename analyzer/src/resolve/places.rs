@@ -192,6 +192,8 @@ impl PlaceRef {
                 break;
             }
             self.step_through_deref(program, &t);
+            // The atomic behind an `Arc` or `&` in a field is not the holder's alone.
+            self.shared += u32::from(t.is_shared_pointer());
         }
         self
     }

@@ -429,7 +429,7 @@ impl Loader<'_> {
         }
         let message = format!("`{}` is outside of the workspace and of its package", self.shown(path));
         let remedy = "move it into the package: it is analysed here, but a published package would lack it";
-        self.say(ProblemKind::OutsideTree, Severity::Note, path, request.declared.map(|d| d.1), (message, remedy));
+        self.say(ProblemKind::OutsideTree, Severity::Warning, path, request.declared.map(|d| d.1), (message, remedy));
     }
 
     fn is_inside(&self, request: &Request, path: &Path) -> bool {

@@ -45,6 +45,8 @@ pub enum ProblemKind {
 pub enum Severity {
     /// Code is missing from the analysis that may be meant to be missing; counted as coverage.
     Note,
+    /// It was read, but the reader should know where it came from.
+    Warning,
     /// The target cannot compile, or code was not analysed that should have been.
     Error,
 }

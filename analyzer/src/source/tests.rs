@@ -299,7 +299,7 @@ fn files_outside_of_the_tree() {
         &tree,
         &[
             "Error OutsideTree lib.rs:1:62: `TMP/secret` is outside of the workspace and does not end in `.rs`",
-            "Note OutsideTree lib.rs:1:33: `TMP/out.rs` is outside of the workspace and of its package",
+            "Warning OutsideTree lib.rs:1:33: `TMP/out.rs` is outside of the workspace and of its package",
         ],
     );
     let loaded = tree.load(&["lib.rs"]);

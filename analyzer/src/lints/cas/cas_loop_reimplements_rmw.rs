@@ -1,10 +1,13 @@
 //! A CAS loop does what one read-modify-write instruction does.
 
 use crate::facts::Facts;
+use crate::facts::effects::EffectKind;
 use crate::facts::region::{Retry, RetryKind, What};
 use crate::facts::retry::{CasLoop, is_hint};
 use crate::finding::{Finding, Label};
-use crate::ir::{AtomicOpKind, Base, BinOp, BlockId, Callee, EventKind, Terminator, ValueId, ValueKind, operands};
+use crate::ir::{
+    AtomicOpKind, Base, BinOp, Callee, EventId, EventKind, Proj, Terminator, ValueId, ValueKind, operands,
+};
 use crate::lint::{Cx, declare_lint};
 use crate::resolve::{Atomic, BodyId};
 
@@ -117,6 +120,11 @@ fn of_loop(facts: &Facts<'_>, retry: &Retry, l: &CasLoop) -> Option<(BodyId, Spe
     if read.is_constant() || read.ops.is_empty() || !read.ops.iter().all(from_location) {
         return None;
     }
+    // One that is never read again makes it a stale loop.
+    let read_again = |&i: &usize| facts.is_in_loop(body, facts.event(body, facts.seen(body)[i].event).block, l);
+    if !read.ops.iter().any(read_again) {
+        return None;
+    }
     let is_old = |v: ValueId| facts.is_alias(body, v, old, 0);
     let new = op.new_value()?;
     let mut spelled = spell(facts, body, new, &is_old, op.atomic)?;
@@ -128,7 +136,7 @@ fn of_loop(facts: &Facts<'_>, retry: &Retry, l: &CasLoop) -> Option<(BodyId, Spe
         return None;
     }
     let tests_nothing = only_exits_by_success(facts, body, l, &spelled);
-    (tests_nothing && does_nothing_else(facts, retry, l, spelled.method)).then_some((body, spelled))
+    (tests_nothing && does_nothing_else(facts, retry, l)).then_some((body, spelled))
 }
 
 /// Types whose operations are single instructions; cells of any `T` are not.
@@ -277,30 +285,53 @@ fn only_exits_by_success(facts: &Facts<'_>, body: BodyId, l: &CasLoop, spelled: 
     })
 }
 
-/// No other effect in the region, backoff aside. What a `swap` stores must be finished before the loop: a node that links
-/// to the old value is not.
-fn does_nothing_else(facts: &Facts<'_>, retry: &Retry, l: &CasLoop, method: &str) -> bool {
+/// Nothing else happens in the region, backoff aside: what is read or called there may depend on the old value, and what
+/// a `swap` stores must be finished before the loop (a node that links to the old value is not).
+fn does_nothing_else(facts: &Facts<'_>, retry: &Retry, l: &CasLoop) -> bool {
     let body = retry.body;
     let effects = facts.repeated(retry).into_iter().any(|r| match r.what {
         What::Op(_) => true,
-        What::Effect(e) => !matches!(e.kind, crate::facts::effects::EffectKind::Assign),
+        What::Effect(e) => e.kind != EffectKind::Assign,
     });
-    if effects {
-        return false;
-    }
     let ir = facts.program.body(body).ir;
-    let calls_other = |block: &BlockId| {
-        ir.blocks[block.index()].events.iter().any(|e| match &facts.event(body, *e).kind {
-            EventKind::Call(call) => {
-                let name = facts.callee_name(call);
-                let own = facts.seen(body).iter().any(|s| s.event == *e && s.is_direct());
-                !own && !is_hint(name) && !matches!(name, "is_ok" | "is_err" | "unwrap_err" | "err" | "ok" | "as_raw")
-            }
-            EventKind::Write { .. } | EventKind::Await(_) | EventKind::Opaque => true,
-            _ => false,
-        })
+    let works = |e: &EventId| match &facts.event(body, *e).kind {
+        EventKind::Call(call) => {
+            let own = facts.seen(body).iter().any(|s| s.event == *e && s.is_direct());
+            !own && !is_hint(facts.callee_name(call)) && !is_arithmetic(facts.callee_name(call))
+        }
+        EventKind::Read(place) => {
+            place.proj.contains(&Proj::Deref) || place.proj.iter().any(|p| matches!(p, Proj::Index(_)))
+        }
+        EventKind::Write { .. } | EventKind::Await(_) | EventKind::Opaque => true,
+        EventKind::Atomic(_) => {
+            facts.seen(body).iter().any(|s| s.event == *e && facts.op(s.op).location != retry.location)
+        }
+        _ => false,
     };
-    method != "swap" || !l.region.iter().any(calls_other)
+    !effects && !l.region.iter().any(|b| ir.blocks[b.index()].events.iter().any(works))
+}
+
+/// Calls that only compute the new value or look at the outcome.
+fn is_arithmetic(name: &str) -> bool {
+    matches!(
+        name,
+        "is_ok"
+            | "is_err"
+            | "unwrap_err"
+            | "err"
+            | "ok"
+            | "as_raw"
+            | "wrapping_add"
+            | "wrapping_sub"
+            | "max"
+            | "min"
+            | "bitor"
+            | "bitand"
+            | "into"
+            | "from"
+            | "clone"
+            | "is_null"
+    )
 }
 
 /// A closure of one straight line that returns `Some(old ⊕ k)` (or `old ⊕ k` for `update`).

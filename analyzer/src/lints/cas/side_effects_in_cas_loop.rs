@@ -141,10 +141,10 @@ fn is_effect(facts: &Facts<'_>, retry: &Retry, r: &Repeated<'_>) -> bool {
 /// Part of waiting before the next attempt: the call is a hint, or a lock that a park or wait follows on the failure
 /// path.
 fn is_backoff(facts: &Facts<'_>, r: &Repeated<'_>) -> bool {
-    if let EventKind::Call(call) = &facts.event(r.body, r.event).kind {
-        if is_hint(facts.callee_name(call)) {
-            return true;
-        }
+    if let EventKind::Call(call) = &facts.event(r.body, r.event).kind
+        && is_hint(facts.callee_name(call))
+    {
+        return true;
     }
     r.after_failure && facts.waits_after(r.body, r.event)
 }

@@ -89,7 +89,7 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
         let id = OpId(i as u32);
         let Some(seen) = facts.seen(op.body).iter().find(|s| s.op == id && s.is_direct()) else { continue };
         // A discarded result is taken for nothing at all.
-        if facts.result_of(op.body, op.event).is_none() {
+        if op.result.is_none() {
             continue;
         }
         if let Some(at) = excluded_arm(facts, op.body, seen) {
@@ -102,7 +102,12 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
 
 /// Whether a failure leads to another attempt at the same location, here or in every caller.
 fn is_retried(facts: &Facts<'_>, body: BodyId, cas: &Seen, depth: u32) -> bool {
-    if is_in_retry_loop(facts, body, cas) || goes_on(facts, body, cas) || tests_the_failure(facts, body, cas) {
+    if is_in_retry_loop(facts, body, cas)
+        || goes_on(facts, body, cas)
+        || tests_the_failure(facts, body, cas)
+        || asks_for_retry(facts, body, cas)
+        || is_chosen_by_caller(facts, body, cas)
+    {
         return true;
     }
     if !hands_out_verdict(facts, body, cas) {
@@ -140,18 +145,24 @@ fn goes_on(facts: &Facts<'_>, body: BodyId, cas: &Seen) -> bool {
             s.event == e && s.event != cas.event && op.kind.is_rmw() && op.location == location && location.is_some()
         })
     };
-    events_after_failure(facts, body, cas).any(|e| changes(e) || is_slow_path(facts, body, e))
+    events_after_failure(facts, body, cas).into_iter().any(|e| changes(e) || is_slow_path(facts, body, e))
 }
 
-/// The events that can run after a failure, those behind a success that runs into the same code left out.
-fn events_after_failure<'f>(facts: &'f Facts<'_>, body: BodyId, cas: &Seen) -> impl Iterator<Item = EventId> + 'f {
+/// The events that can run after a failure; after the CAS, where what decides is not understood.
+fn events_after_failure(facts: &Facts<'_>, body: BodyId, cas: &Seen) -> Vec<EventId> {
     let flow = facts.flow(body);
-    let outcome = facts.outcome(body, cas);
     let blocks = &facts.program.body(body).ir.blocks;
-    (0..blocks.len() as u32)
-        .map(BlockId)
-        .filter(move |b| outcome.failure.iter().any(|f| f == b || flow.block_reaches(*f, *b)))
-        .flat_map(|b| blocks[b.index()].events.iter().copied())
+    let here = flow.block_of(cas.event);
+    let mut found = Vec::new();
+    let mut from = facts.outcome(body, cas).failure;
+    if from.is_empty() {
+        from = flow.successors(here).to_vec();
+        found.extend(&blocks[here.index()].events[flow.position(cas.event) + 1..]);
+    }
+    let reached = |b: BlockId| from.iter().any(|f| *f == b || flow.block_reaches(*f, b));
+    let after = (0..blocks.len() as u32).map(BlockId).filter(|b| reached(*b));
+    found.extend(after.flat_map(|b| &blocks[b.index()].events));
+    found
 }
 
 fn is_slow_path(facts: &Facts<'_>, body: BodyId, event: EventId) -> bool {
@@ -162,6 +173,61 @@ fn is_slow_path(facts: &Facts<'_>, body: BodyId, event: EventId) -> bool {
         _ => false,
     };
     cold || ["slow", "cold", "contended"].iter().any(|w| name.contains(w))
+}
+
+/// The caller says by an argument whether it wants the weak or the strong form.
+fn is_chosen_by_caller(facts: &Facts<'_>, body: BodyId, cas: &Seen) -> bool {
+    let location = &facts.op(cas.op).place;
+    let has_strong = facts.seen(body).iter().any(|s| {
+        let op = facts.op(s.op);
+        op.kind == (AtomicOpKind::Cas { weak: false }) && op.place.may_alias(location)
+    });
+    let flow = facts.flow(body);
+    let block = flow.block_of(cas.event);
+    has_strong
+        && facts.program.body(body).ir.blocks.iter().enumerate().any(|(i, b)| match b.term {
+            Terminator::Branch { cond, .. } => {
+                let flows = facts.flows_into(body, cond);
+                flow.block_dominates(BlockId(i as u32), block) && !flows.params.is_empty() && flows.ops.is_empty()
+            }
+            _ => false,
+        })
+}
+
+/// Failure returns something that is named for trying again: `Steal::Retry`, `Err(Contended)`.
+fn asks_for_retry(facts: &Facts<'_>, body: BodyId, cas: &Seen) -> bool {
+    let outcome = facts.outcome(body, cas);
+    let flow = facts.flow(body);
+    let names = |p: &crate::ir::Path| {
+        let last = p.last().to_lowercase();
+        ["retry", "again", "conten", "spurious", "conflict"].iter().any(|w| last.contains(w))
+    };
+    facts.program.body(body).ir.blocks.iter().enumerate().any(|(i, b)| {
+        let after = outcome.failure.iter().any(|f| flow.block_dominates(*f, BlockId(i as u32)));
+        let Terminator::Return(Some(v)) = b.term else { return false };
+        let mut named = false;
+        let mut values = vec![(v, after)];
+        if let ValueKind::Phi(ops) = facts.value(body, v) {
+            values = ops
+                .iter()
+                .map(|(from, v)| (*v, outcome.failure.iter().any(|f| flow.block_dominates(*f, *from))))
+                .collect();
+        }
+        for (v, after) in values {
+            named |= after
+                && match facts.value(body, v) {
+                    ValueKind::Path(p) => names(p),
+                    ValueKind::Struct { path, fields, .. } => {
+                        names(path)
+                            || fields
+                                .iter()
+                                .any(|(_, v)| matches!(facts.value(body, *v), ValueKind::Path(p) if names(p)))
+                    }
+                    _ => false,
+                };
+        }
+        named
+    })
 }
 
 /// What the failure handed back is compared with something: the function tells spurious failures apart.

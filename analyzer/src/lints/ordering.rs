@@ -1,0 +1,8 @@
+//! Barriers that are missing, wrong or wasted.
+
+// modules: begin
+pub mod invalid_ordering;
+pub mod relaxed_lock;
+pub mod relaxed_refcount_release;
+pub mod relaxed_uniqueness_check;
+// modules: end
