@@ -583,10 +583,19 @@ impl Facts<'_> {
         if waits_on.is_empty() || !decided || waits_on.iter().any(|w| self.moves_on(body, &self.seen(body)[*w], l)) {
             return None;
         }
-        if self.waits_for_calm(body, &blocks, &waits_on) {
+        if self.waits_for_calm(body, &blocks, &waits_on) || self.steps_through_states(body, &waits_on) {
             return None;
         }
         Some(WaitLoop { in_loop: l, waits_on, hint })
+    }
+
+    /// Whether the loop tries several transitions of one state word in turn: it comes round only if the state moved.
+    fn steps_through_states(&self, body: BodyId, waits_on: &[usize]) -> bool {
+        let attempts: Vec<&Seen> =
+            waits_on.iter().map(|w| &self.seen(body)[*w]).filter(|s| self.op(s.op).kind.is_cas()).collect();
+        attempts.iter().enumerate().any(|(i, a)| {
+            attempts[i + 1..].iter().any(|b| a.event != b.event && self.op(a.op).location == self.op(b.op).location)
+        })
     }
 
     /// Whether an exit compares two reads of one location: the loop takes a snapshot and repeats it only if somebody
@@ -633,7 +642,7 @@ impl Facts<'_> {
                     Callee::Method { name, .. } => name.as_str(),
                     Callee::Value(_) => "",
                 };
-                if is_hint(name) {
+                if is_hint(name) || self.hints(body, call, 0) {
                     Waiting::Hint
                 } else if is_pure_name(name)
                     || matches!(self.program.target(body, call), Target::Foreign(p) if p.ends_with("::drop"))
@@ -673,8 +682,48 @@ impl Facts<'_> {
         let op = self.op(seen.op);
         match op.kind {
             AtomicOpKind::Load => true,
-            AtomicOpKind::Cas { .. } => seen.expected.is_constant() && seen.stored.is_constant(),
+            // An attempt of which neither half depends on what an attempt before has found.
+            AtomicOpKind::Cas { .. } => self.is_fixed_attempt(body, seen),
+            AtomicOpKind::FetchOr => seen.stored.is_constant() && self.result_of(body, seen.event).is_some(),
             AtomicOpKind::Swap => seen.stored.is_constant() && self.result_of(body, seen.event).is_some(),
+            _ => false,
+        }
+    }
+
+    fn is_fixed_attempt(&self, body: BodyId, seen: &Seen) -> bool {
+        let op = self.op(seen.op);
+        let constant = seen.expected.is_constant() && seen.stored.is_constant();
+        let fixed = |v: Option<ValueId>| v.is_some_and(|v| self.is_fixed(body, v, seen.event, 0));
+        constant || seen.is_direct() && op.body == body && fixed(op.expected()) && fixed(op.new_value())
+    }
+
+    /// Whether a value is the same in every round of the loops around `event`: it was made before them.
+    fn is_fixed(&self, body: BodyId, value: ValueId, event: EventId, depth: u32) -> bool {
+        let b = self.program.body(body).ir;
+        let in_loop = |block: BlockId| {
+            b.blocks[self.event(body, event).block.index()]
+                .in_loop
+                .is_some_and(|l| loop_within(b, b.blocks[block.index()].in_loop, l))
+        };
+        if depth > 8 {
+            return false;
+        }
+        let next = |v: ValueId| self.is_fixed(body, v, event, depth + 1);
+        match self.value(body, value) {
+            ValueKind::Param(_)
+            | ValueKind::Capture(_)
+            | ValueKind::Int(_)
+            | ValueKind::Bool(_)
+            | ValueKind::Lit(_)
+            | ValueKind::Path(_) => true,
+            ValueKind::Event(e) => !in_loop(self.event(body, *e).block),
+            ValueKind::Read(p) if p.proj.is_empty() => match p.base {
+                Base::Local(_, v) | Base::Value(v) => next(v),
+                Base::Path(_) => true,
+            },
+            ValueKind::Cast(v, _) | ValueKind::Not(v) | ValueKind::Neg(v) => next(*v),
+            ValueKind::Part { of, .. } => next(*of),
+            ValueKind::Binary(_, l, r) => next(*l) && next(*r),
             _ => false,
         }
     }
@@ -690,6 +739,23 @@ impl Facts<'_> {
                 .iter()
                 .enumerate()
                 .all(|(i, _)| matches!(self.waiting(callee, EventId(i as u32)), Waiting::Polls | Waiting::Harmless))
+    }
+
+    /// Whether a function of the crate pauses, yields or blocks on its way.
+    fn hints(&self, body: BodyId, call: &crate::ir::Call, depth: u32) -> bool {
+        let Target::Fn(def) = self.program.target(body, call) else { return false };
+        let Some(callee) = self.program.body_of(def).filter(|_| depth < 4) else { return false };
+        self.program.body(callee).ir.events.iter().any(|e| match &e.kind {
+            EventKind::Call(c) => {
+                let name = match &c.callee {
+                    Callee::Path(p) => p.last(),
+                    Callee::Method { name, .. } => name.as_str(),
+                    Callee::Value(_) => "",
+                };
+                is_hint(name) || self.hints(callee, c, depth + 1)
+            }
+            _ => false,
+        })
     }
 
     /// A function of the crate that does nothing but compute.
