@@ -311,10 +311,8 @@ impl Facts<'_> {
                     _ => {}
                 }
             }
-            Type::Known(Known::Arc, args) => {
-                if args.iter().any(|t| inside(t).contains(&What::Value)) {
-                    found.push(What::Shared);
-                }
+            Type::Known(Known::Arc, args) if args.iter().any(|t| inside(t).contains(&What::Value)) => {
+                found.push(What::Shared);
             }
             Type::Known(Known::PhantomData | Known::NonNull | Known::MaybeUninit, _) => {}
             Type::Known(_, args) | Type::External(_, args) | Type::Tuple(args) => {
