@@ -4,6 +4,7 @@
 //! remembered. Facts know nothing of levels or wording.
 
 pub mod access;
+pub mod alignment;
 pub mod carried;
 pub mod context;
 pub mod control;
@@ -11,6 +12,7 @@ pub mod effects;
 pub mod flow;
 pub mod guards;
 pub mod heat;
+pub mod initial;
 pub mod layout;
 pub mod pairing;
 pub mod plain;
@@ -18,11 +20,13 @@ pub mod publication;
 pub mod reclaim;
 pub mod reclamation;
 pub mod region;
+pub mod required;
 pub mod retry;
 pub mod role;
 mod same_memory;
 pub mod shards;
 pub mod sharing;
+pub mod siblings;
 pub mod touch;
 pub mod transfer;
 pub mod value_flow;
@@ -72,6 +76,7 @@ pub struct Facts<'a> {
     retries: OnceLock<Vec<region::Retry>>,
     heat: OnceLock<heat::Heat>,
     plain: OnceLock<FxHashMap<LocId, Vec<plain::Plain>>>,
+    joint: OnceLock<FxHashMap<siblings::Pair, Vec<siblings::JointUpdate>>>,
     pub coverage: Coverage,
 }
 
@@ -101,6 +106,7 @@ impl<'a> Facts<'a> {
             retries: OnceLock::new(),
             callers: table.callers,
             plain: OnceLock::new(),
+            joint: OnceLock::new(),
             heat: OnceLock::new(),
             coverage: table.coverage,
         };
@@ -115,20 +121,6 @@ impl<'a> Facts<'a> {
         touch::collect(&mut facts);
         pairing::collect(&mut facts);
         reclaim::collect(&mut facts);
-        if std::env::var_os("ATOMIC_LINT_DUMP").is_some() {
-            for (i, o) in facts.ops.iter().enumerate() {
-                eprintln!(
-                    "{i} {:?} {} {} loc={:?} orders={:?} place={:?} ctx={:?}",
-                    o.kind,
-                    facts.function_name(o.body),
-                    o.span.start,
-                    o.location.map(|l| &facts.locations[l.index()].name),
-                    o.orders,
-                    o.place,
-                    facts.contexts[i]
-                );
-            }
-        } // DEBUG
         facts
     }
 

@@ -8,6 +8,7 @@ pub mod calls;
 pub mod infer;
 pub mod modules;
 pub mod places;
+pub mod reach;
 pub mod types;
 pub mod vocabulary;
 
@@ -115,6 +116,7 @@ pub struct Program<'a> {
     globs_linked: bool,
     wanted: Mutex<FxHashSet<FileId>>,
     accessors: Vec<OnceLock<Option<places::Accessor>>>,
+    reachable: OnceLock<FxHashSet<DefId>>,
 }
 
 /// Where an item stands in memory, as a number: pointers are not shared between threads.
@@ -144,6 +146,7 @@ impl<'a> Program<'a> {
             globs_linked: false,
             wanted: Mutex::new(FxHashSet::default()),
             accessors: Vec::new(),
+            reachable: OnceLock::new(),
         };
         let mut builder = modules::Builder::new(&mut program);
         for (index, krate) in crates.iter().enumerate() {

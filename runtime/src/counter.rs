@@ -82,6 +82,7 @@ impl Counter {
         if weaken("counter-add") {
             // Relaxed twice, on purpose: the split that a model must catch.
             let old = self.0.load(Ordering::Relaxed);
+            // atomic-lint: allow(split_read_modify_write) the mistake that a model must catch
             return self.0.store(old.wrapping_add(amount), Ordering::Relaxed);
         }
         // Relaxed: counts and publishes nothing; the RMW alone keeps every addition.
@@ -160,6 +161,7 @@ impl FloatCounter {
             let new = (f64::from_bits(old) + amount).to_bits();
             if weaken("float-counter-add") {
                 // Relaxed, on purpose: the lost update that a model must catch.
+                // atomic-lint: allow(split_read_modify_write) the mistake that a model must catch
                 return self.rest.store(new, Ordering::Relaxed);
             }
             // Relaxed, Relaxed: as above, whether it succeeds or fails.
@@ -249,6 +251,7 @@ impl<const LANES: usize> ShardedCounter<LANES> {
         if weaken("sharded-counter-add") {
             // Relaxed twice, on purpose: threads that share a lane lose additions.
             let old = lane.load(Ordering::Relaxed);
+            // atomic-lint: allow(split_read_modify_write) the mistake that a model must catch
             return lane.store(old.wrapping_add(amount), Ordering::Relaxed);
         }
         // Relaxed: as in `Counter::add`; an RMW since threads may share the lane.

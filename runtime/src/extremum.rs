@@ -63,6 +63,7 @@ macro_rules! extremum {
                 }
                 if weaken($mistake) {
                     // Relaxed, on purpose: overwrites a better value that came in between.
+                    // atomic-lint: allow(check_then_act) the mistake that a model must catch
                     self.0.store(value, Ordering::Relaxed);
                     return true;
                 }

@@ -63,6 +63,7 @@ use core::ptr;
 /// Objects retired in one domain are protected only by hazards of the same one.
 pub struct Domain {
     /// All slots ever made, linked by `Slot::next`; they live as long as the domain.
+    // atomic-lint: allow(unpadded_hot_atomics) slots are made once; who retires or reclaims uses the rest together
     slots: AtomicPtr<Padded<Slot>>,
     slot_count: AtomicUsize,
     /// Objects to be freed, linked by `Retired::next`.
@@ -276,6 +277,7 @@ struct FreeAll<'d>(&'d Domain);
 impl FreeAll<'_> {
     fn forget_hazards(&self) {
         // Relaxed, here and below: the domain is being dropped, so this thread is its only user.
+        // atomic-lint: allow(relaxed_publication) the domain is being dropped, so nobody else writes
         let mut slot = self.0.slots.load(Ordering::Relaxed);
         // SAFETY: slots are freed only by `FreeAll::drop`, which comes later.
         while let Some(current) = unsafe { slot.as_ref() } {

@@ -192,6 +192,7 @@ impl TokenBucket {
                 return answer;
             }
             if weaken("token-bucket") {
+                // atomic-lint: allow(split_read_modify_write) the mistake that a model must catch
                 self.full_at.store(word, Ordering::Relaxed);
                 return answer;
             }
@@ -333,6 +334,7 @@ impl Debouncer {
         if cfg!(atomic_lint_tsan) {
             // The sanitizer doesn't see a `fetch_max`.
             let raise = |word: u64| Some(word.max(end));
+            // atomic-lint: allow(cas_loop_reimplements_rmw) the sanitizer does not see a `fetch_max`
             let _ = self.fires_at.fetch_update(order, Ordering::Relaxed, raise);
         } else {
             self.fires_at.fetch_max(end, order);

@@ -226,6 +226,7 @@ impl<T> Queue<T> {
         // Relaxed, here and below: the exclusive borrow orders every earlier operation.
         let head = self.head.load(Ordering::Relaxed);
         // SAFETY: `head` always points to the dummy, a live box.
+        // atomic-lint: allow(relaxed_publication) the exclusive borrow orders every earlier operation
         let next = unsafe { &*head }.next.load(Ordering::Relaxed);
         // SAFETY: with exclusive access a linked node is a live box.
         let first = unsafe { next.as_ref() }?;

@@ -96,6 +96,7 @@ impl RefCount {
             }
             if weaken("refcount-try-acquire") {
                 // Relaxed, on purpose: revives an object whose last reference went in between.
+                // atomic-lint: allow(check_then_act) the mistake that a model must catch
                 self.0.fetch_add(1, Ordering::Relaxed);
                 return true;
             }

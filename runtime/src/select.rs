@@ -93,6 +93,7 @@ impl<T> RoundRobin<T> {
         let turn = if weaken("round-robin-next") {
             // Relaxed twice, on purpose: two callers get the same turn.
             let turn = lane.load(Ordering::Relaxed);
+            // atomic-lint: allow(split_read_modify_write) the mistake that a model must catch
             lane.store(turn.wrapping_add(1), Ordering::Relaxed);
             turn
         } else {

@@ -269,6 +269,7 @@ impl<T: Plain> Write<'_, T> {
     #[inline]
     fn finish(self, value: T) {
         // Relaxed: the fence below puts it before the words.
+        // atomic-lint: allow(store_clobbers_rmw) every CAS fails while the claim stands, and its holder stores
         self.lock.sequence.store(self.count | CLAIMED | CHANGING, Ordering::Relaxed);
         if !weaken("seqlock-write-fence") {
             // Release: a reader that sees one of the words below sees the flag too; pairs with the
@@ -279,6 +280,7 @@ impl<T: Plain> Write<'_, T> {
         // Release: publishes the words; pairs with the Acquire load in `try_read` and the Acquire
         // CAS in `try_begin`.
         let count = self.count.wrapping_add(STEP);
+        // atomic-lint: allow(store_clobbers_rmw) every CAS fails while the claim stands, and its holder stores
         self.lock.sequence.store(count, argued(Ordering::Release, "seqlock-write"));
         core::mem::forget(self);
     }
@@ -289,6 +291,7 @@ impl<T: Plain> Drop for Write<'_, T> {
     fn drop(&mut self) {
         // Release: keeps what the last write published visible to the next Acquire in `try_read` or
         // `try_begin`. No word changed, so the old count is still the right one.
+        // atomic-lint: allow(store_clobbers_rmw) every CAS fails while the claim stands, and its holder stores
         self.lock.sequence.store(self.count, Ordering::Release);
     }
 }

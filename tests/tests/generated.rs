@@ -64,8 +64,21 @@ impl Generated {
         Generated { path: path.into(), text: format!("{before}{begin}\n{body}{end}\n{after}") }
     }
 
+    /// The list of modules of a file, in place of the first one that stands there; marks that a merge has lost are put
+    /// back.
     fn modules(path: &str, body: &str) -> Generated {
-        Generated::between(path, "// modules: begin", "// modules: end", body)
+        let text = std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path} cannot be read: {e}"));
+        let is_listed = |line: &str| {
+            let line = line.strip_prefix("pub ").unwrap_or(line);
+            line.starts_with("mod ") && line.ends_with(';') || line.starts_with("// modules: ")
+        };
+        let lines: Vec<&str> = text.lines().collect();
+        let start = lines.iter().position(|l| is_listed(l)).unwrap_or_else(|| panic!("{path} declares no module"));
+        let length = lines[start..].iter().take_while(|l| is_listed(l)).count();
+        let whole = |lines: &[&str]| lines.iter().map(|l| format!("{l}\n")).collect::<String>();
+        let (before, after) = (whole(&lines[..start]), whole(&lines[start + length..]));
+        let text = format!("{before}// modules: begin\n{body}// modules: end\n{after}");
+        Generated { path: path.into(), text }
     }
 
     fn now(&self) -> String {
@@ -124,10 +137,10 @@ fn lists() -> Vec<Generated> {
     let all: String =
         lints.iter().map(|(name, topic)| format!("    &{topic}::{name}::{},\n", name.to_uppercase())).collect();
     let with_modules = Generated::modules(path, &modules);
-    let (begin, end) = ("    // lints: begin\n", "    // lints: end\n");
-    let (before, rest) = with_modules.text.split_once(begin).expect("lints.rs marks where its list begins");
-    let (_, after) = rest.split_once(end).expect("lints.rs marks where its list ends");
-    files.push(Generated { path: path.into(), text: format!("{before}{begin}{all}{end}{after}") });
+    let (before, rest) = with_modules.text.split_once("= &[\n").expect("lints.rs has a list");
+    let (_, after) = rest.split_once("];\n").expect("the list has an end");
+    let text = format!("{before}= &[\n    // lints: begin\n{all}    // lints: end\n];\n{after}");
+    files.push(Generated { path: path.into(), text });
     let fixtures: String = folders().iter().map(|name| format!("pub mod {name};\n")).collect();
     files.push(Generated::modules("fixtures/lib.rs", &fixtures));
     files

@@ -92,6 +92,7 @@ pub(super) fn collect(facts: &Facts<'_>) -> Heat {
         }
     }
     add_plain_reads(facts, &mut touches);
+    add_lent_fields(facts, &mut touches);
     let drops = guard_drops(facts);
     close(facts, &mut touches, &drops);
     let guards: FxHashSet<BodyId> = drops.values().copied().collect();
@@ -123,13 +124,20 @@ fn add(facts: &Facts<'_>, body: BodyId, seen: &Seen, touches: &mut BTreeMap<Fiel
     if op.is_test || facts.is_alone(body, seen) {
         return;
     }
-    let hot = (op.kind.writes() && is_frequent(facts, seen.op)).then_some(seen.op);
+    let frequent = op.kind.writes() && is_frequent(facts, seen.op) && !follows_lock(facts, body, seen);
+    let hot = frequent.then_some(seen.op);
     for field in facts.inline_fields(&seen.place) {
         let touch = touches.entry(field).or_default();
         touch.hot = touch.hot.or(hot);
         touch.writes |= op.kind.writes();
         touch.reads |= op.kind.reads();
     }
+}
+
+/// The thread took a lock on the way: it moves that lock's line anyway.
+fn follows_lock(facts: &Facts<'_>, body: BodyId, seen: &Seen) -> bool {
+    let flow = facts.flow(body);
+    facts.guards(body).held.iter().any(|h| !h.shared && flow.dominates(h.acquired, seen.event))
 }
 
 /// Plain fields that are read beside atomics: pointers, masks, limits.
@@ -153,6 +161,32 @@ fn add_plain_reads(facts: &Facts<'_>, touches: &mut [BTreeMap<FieldId, Touch>]) 
             for (adt, field) in facts.inline_fields(&at) {
                 if owners.contains(&adt) {
                     touches[body.index()].entry((adt, field)).or_default().reads = true;
+                }
+            }
+        }
+    }
+}
+
+/// A guard that is given a reference to one atomic of its lock (`Guard { serving: &self.serving }`) writes it when it
+/// is dropped, on the thread that made it.
+fn add_lent_fields(facts: &Facts<'_>, touches: &mut [BTreeMap<FieldId, Touch>]) {
+    for body in facts.program.body_ids() {
+        for (i, v) in facts.program.body(body).ir.values.iter().enumerate() {
+            let ValueKind::Struct { fields, .. } = &v.kind else { continue };
+            let Type::Adt(guard, _) = facts.program.type_of(body, ValueId(i as u32)) else { continue };
+            let drop = facts.program.methods_of(guard, "drop").first().and_then(|d| facts.program.body_of(*d));
+            let Some(drop) = drop else { continue };
+            for (name, value) in fields {
+                let write = facts.seen(drop).iter().find(|s| {
+                    let op = facts.op(s.op);
+                    op.kind.writes() && s.place.field.as_ref().is_some_and(|(a, f)| *a == guard && f == name)
+                });
+                let Some(write) = write else { continue };
+                let lent = facts.program.value_ref(body, *value);
+                for field in facts.inline_fields(&lent) {
+                    let touch = touches[body.index()].entry(field).or_default();
+                    touch.hot = touch.hot.or(Some(write.op));
+                    touch.writes = true;
                 }
             }
         }
@@ -271,7 +305,7 @@ impl Facts<'_> {
         }
     }
 
-    fn root_type(&self, root: &Root) -> Type {
+    pub(super) fn root_type(&self, root: &Root) -> Type {
         match root {
             Root::Param(b, i) => self.param_type(*b, *i),
             Root::Static(d) => match &self.program.def(*d).item.kind {
@@ -294,6 +328,12 @@ impl Facts<'_> {
             Root::Local(..) => place.shared == 0,
             _ => false,
         }
+    }
+
+    /// The types of a struct's fields.
+    fn field_types(&self, adt: DefId) -> Vec<Type> {
+        let fields = self.struct_of(adt).map_or(&[][..], |s| &s.fields);
+        fields.iter().map(|f| self.program.lower_type(adt, &f.ty)).collect()
     }
 
     /// Whether a field carries the marker attribute of that name.
@@ -322,9 +362,10 @@ fn is_frequent(facts: &Facts<'_>, id: OpId) -> bool {
         return false;
     }
     let role = facts.role(location).kind;
-    // A flag that goes back and forth between constants is hot only as a lock.
-    let marks = is_two_valued(facts, location) && role != RoleKind::Lock;
-    if role == RoleKind::Refcount || marks || is_set_once(facts, location) {
+    // A flag is hot only as a lock, and what is written under a lock comes with the lock's own line.
+    let flag = op.value_type == Type::Prim("bool") && !(role == RoleKind::Lock && is_taken(facts, location));
+    let locked = facts.context(id).locks.iter().any(|(_, shared)| !shared);
+    if role == RoleKind::Refcount || counts_handles(facts, location) || flag || locked || is_set_once(facts, location) {
         return false;
     }
     let pointer = op.atomic.is_some_and(crate::resolve::Atomic::is_pointer);
@@ -361,12 +402,41 @@ fn swaps_to_link(facts: &Facts<'_>, id: OpId) -> bool {
     })
 }
 
+/// Whether a value is the same each time, as written.
+fn is_literal(facts: &Facts<'_>, body: BodyId, value: ValueId) -> bool {
+    match facts.value(body, value) {
+        ValueKind::Int(_) | ValueKind::Bool(_) | ValueKind::Lit(_) | ValueKind::Path(_) | ValueKind::Unit => true,
+        ValueKind::Cast(v, _) | ValueKind::Neg(v) | ValueKind::Not(v) => is_literal(facts, body, *v),
+        ValueKind::Read(p) if p.proj.is_empty() => match p.base {
+            crate::ir::Base::Local(_, v) | crate::ir::Base::Value(v) => is_literal(facts, body, v),
+            crate::ir::Base::Path(_) => true,
+        },
+        _ => false,
+    }
+}
+
+/// Whether a value comes from the rounds of a loop, even over constants.
+fn varies(facts: &Facts<'_>, body: BodyId, value: ValueId, depth: u32) -> bool {
+    let next = |v: ValueId| varies(facts, body, v, depth + 1);
+    match facts.value(body, value) {
+        _ if depth > 8 => true,
+        ValueKind::Item(_) => true,
+        ValueKind::Cast(v, _) | ValueKind::Neg(v) | ValueKind::Not(v) | ValueKind::Part { of: v, .. } => next(*v),
+        ValueKind::Binary(_, l, r) => next(*l) || next(*r),
+        ValueKind::Read(p) if p.proj.is_empty() => match p.base {
+            crate::ir::Base::Local(_, v) | crate::ir::Base::Value(v) => next(v),
+            crate::ir::Base::Path(_) => false,
+        },
+        _ => false,
+    }
+}
+
 /// A store in a loop, an advance computed from the value before, or one of a handle that is the only writer.
 fn is_frequent_store(facts: &Facts<'_>, id: OpId) -> bool {
     let op = facts.op(id);
     let Some(value) = op.new_value() else { return false };
     let flows = facts.flows_into(op.body, value);
-    if flows.is_constant() || op.atomic.is_some_and(|a| !a.takes_orderings() && a.is_pointer()) {
+    if is_literal(facts, op.body, value) || op.atomic.is_some_and(|a| !a.takes_orderings() && a.is_pointer()) {
         return false;
     }
     let seen = facts.seen(op.body);
@@ -377,13 +447,23 @@ fn is_frequent_store(facts: &Facts<'_>, id: OpId) -> bool {
     advances || in_loop || confined
 }
 
-/// Whether a flag is only ever set to constants.
-fn is_two_valued(facts: &Facts<'_>, location: LocId) -> bool {
-    facts.location(location).value_type == Type::Prim("bool")
-        && facts.shared_writes(location).all(|w| {
-            let op = facts.op(w);
-            op.new_value().is_some_and(|v| facts.flows_into(op.body, v).is_constant())
-        })
+/// Whether a lock is one that threads take to work under it, rather than a claim that is tried once.
+fn is_taken(facts: &Facts<'_>, location: LocId) -> bool {
+    facts.location(location).ops.iter().any(|o| facts.op_named(facts.op(*o), &["lock", "read", "write", "enter"]))
+}
+
+/// Whether the location is lowered when a handle ends: it changes as often as handles come and go.
+fn counts_handles(facts: &Facts<'_>, location: LocId) -> bool {
+    facts.location(location).ops.iter().any(|o| {
+        let op = facts.op(*o);
+        op.kind == AtomicOpKind::FetchSub
+            && facts.program.body_ids().any(|b| {
+                let owner = facts.program.body(b).owner;
+                facts.program.implemented_trait(owner) == Some("Drop")
+                    && !is_guard_drop(facts, b)
+                    && facts.seen(b).iter().any(|s| s.op == *o)
+            })
+    })
 }
 
 /// Whether the location only ever moves one way, once: a latch, a lazily set pointer.
@@ -397,7 +477,7 @@ fn is_set_once(facts: &Facts<'_>, location: LocId) -> bool {
         match op.kind {
             AtomicOpKind::Store | AtomicOpKind::Swap => {
                 let Some(v) = op.new_value() else { return false };
-                if !facts.flows_into(op.body, v).is_constant() {
+                if !facts.flows_into(op.body, v).is_constant() || varies(facts, op.body, v, 0) {
                     return false;
                 }
                 values.insert(facts.text(facts.site(op.body, facts.value_span(op.body, v))).to_owned());
@@ -430,7 +510,7 @@ fn is_guard_drop(facts: &Facts<'_>, body: BodyId) -> bool {
 }
 
 /// Words that begin the names of what runs once per object or per change of configuration.
-const RARE: [&str; 33] = [
+const RARE: [&str; 34] = [
     "new",
     "with",
     "init",
@@ -464,6 +544,7 @@ const RARE: [&str; 33] = [
     "fmt",
     "poison",
     "clone",
+    "force",
 ];
 
 /// Whether a body belongs to a function that seldom runs: by its name, `#[cold]`, or because it ends a handle.
@@ -493,7 +574,9 @@ fn elements(facts: &Facts<'_>) -> FxHashSet<DefId> {
                     let ty = facts.program.lower_type(def, &f.ty);
                     mark_elements(&ty, &mut elements);
                     inline.extend(held_inline(&ty).map(|held| (def, held)));
-                    if mentions_behind_pointer(&ty, def, false) {
+                    let parts = held_inline(&ty).filter(|p| *p != def);
+                    let inner = parts.flat_map(|p| facts.field_types(p)).collect::<Vec<_>>();
+                    if std::iter::once(&ty).chain(&inner).any(|t| mentions_behind_pointer(t, def, false)) {
                         elements.insert(def);
                     }
                 }
@@ -593,8 +676,9 @@ fn held_inline(ty: &Type) -> impl Iterator<Item = DefId> {
 fn mentions_behind_pointer(ty: &Type, adt: DefId, behind: bool) -> bool {
     match ty {
         Type::Adt(d, args) => *d == adt && behind || args.iter().any(|t| mentions_behind_pointer(t, adt, behind)),
-        Type::Ref { inner, .. } => mentions_behind_pointer(inner, adt, behind),
-        Type::Ptr { inner, .. } | Type::Atomic(_, inner) => mentions_behind_pointer(inner, adt, true),
+        Type::Ref { inner, .. } | Type::Ptr { inner, .. } | Type::Atomic(_, inner) => {
+            mentions_behind_pointer(inner, adt, true)
+        }
         Type::Known(Known::Box | Known::Arc | Known::Rc | Known::Weak | Known::NonNull, args) => {
             args.iter().any(|t| mentions_behind_pointer(t, adt, true))
         }

@@ -196,8 +196,18 @@ impl Facts<'_> {
             || self.holds_in_callers(body, depth, |caller, call, d| self.released_before(caller, call, d))
     }
 
-    /// Whether a call that takes a lock (by name, of whatever kind) always comes before.
-    pub fn is_locked_before(&self, body: BodyId, event: EventId) -> bool {
+    /// Whether a call that takes a lock, or waits for other threads, always comes before; in a private helper, in
+    /// all its callers.
+    pub fn is_joined_before(&self, body: BodyId, event: EventId) -> bool {
+        self.joined_before(body, event, 0)
+    }
+
+    fn joined_before(&self, body: BodyId, event: EventId, depth: u32) -> bool {
+        self.is_locked_before(body, event)
+            || self.holds_in_callers(body, depth, |caller, call, d| self.joined_before(caller, call, d))
+    }
+
+    fn is_locked_before(&self, body: BodyId, event: EventId) -> bool {
         let flow = self.flow(body);
         self.program.body(body).ir.events.iter().enumerate().any(|(i, e)| {
             let EventKind::Call(call) = &e.kind else { return false };
@@ -207,8 +217,9 @@ impl Facts<'_> {
                 Callee::Value(_) => return false,
             };
             let id = EventId(i as u32);
-            let locks = name.split('_').any(|w| w == "lock") && !name.starts_with("try") && !name.starts_with("is");
-            locks && flow.dominates(id, event) && self.sync_at(body, id).acquires
+            let word = |of: &[&str]| name.split('_').any(|w| of.contains(&w));
+            let locks = word(&["lock"]) && !name.starts_with("try") && self.sync_at(body, id).acquires;
+            (locks || word(&["wait", "join", "recv", "synchronize"])) && flow.dominates(id, event)
         })
     }
 

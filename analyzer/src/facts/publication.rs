@@ -9,10 +9,12 @@ use rustc_hash::FxHashMap;
 use super::access::{Key, LocId, Order};
 use super::control::Decision;
 use super::pairing::lacks_acquire;
+use super::required::{Constant, Required};
 use super::touch::{Touch, TouchKind};
 use super::{Facts, Seen};
 use crate::ir::{
-    AtomicOpKind, Base, BlockId, Callee, EventId, EventKind, ItemKind, Ordering, Place, ValueId, ValueKind,
+    AtomicOpKind, Base, BlockId, Callee, EventId, EventKind, ItemKind, Ordering, Place, Receiver, Ty, ValueId,
+    ValueKind,
 };
 use crate::resolve::places::Root;
 use crate::resolve::{BodyId, DefId, Known, Res, Type};
@@ -36,6 +38,8 @@ pub struct Publish {
     pub evidence: Evidence,
     /// The memory that is handed over, where it is a field or static.
     pub key: Option<Key>,
+    /// What is stored, if it is a constant.
+    pub value: Option<Constant>,
     /// The whole object that the location is part of was written.
     pub whole: Option<DefId>,
     pub writes: bool,
@@ -64,6 +68,8 @@ pub struct Follow {
     pub writes: bool,
     /// What was released is acquired before it is used, or needs no acquire here.
     pub acquired: bool,
+    /// What the branch asks the value to be.
+    pub required: Option<Required>,
     /// The value comes from a failed CAS.
     pub failure: bool,
     /// The ordering is a parameter of the function.
@@ -100,6 +106,13 @@ impl Facts<'_> {
 
     /// Whether what the publish makes ready is what the follow leads to.
     pub fn leads_to(&self, publish: &Publish, follow: &Follow) -> bool {
+        let excluded = match (&follow.required, &publish.value) {
+            (Some(required), Some(value)) => required.excludes(value),
+            _ => false,
+        };
+        if excluded || self.is_one_owner(publish.body, follow.body) {
+            return false;
+        }
         match (publish.evidence, follow.how) {
             (Evidence::Object(_), How::Pointer(_)) => true,
             (Evidence::Touch(_), How::Pointer(_)) => publish.key.is_none() && publish.writes,
@@ -109,6 +122,20 @@ impl Facts<'_> {
             }
             _ => publish.key.is_some() && publish.key == follow.key && (publish.writes || follow.writes),
         }
+    }
+
+    /// Both sides are methods that need the same object to themselves: one thread at a time runs either.
+    fn is_one_owner(&self, a: BodyId, b: BodyId) -> bool {
+        let owner = |body: BodyId| {
+            let def = self.program.body(self.program.outermost(body)).owner;
+            let alone = match self.program.function(def)?.receiver.as_ref()? {
+                Receiver::RefMut | Receiver::Value => true,
+                Receiver::Typed(ty) => matches!(ty, Ty::Path(p) if p.last() == "Pin"),
+                Receiver::Ref => false,
+            };
+            self.program.self_adt(def).filter(|_| alone)
+        };
+        owner(a).is_some_and(|o| owner(b) == Some(o))
     }
 
     /// Whether some write of a pointer location stores what may be data made at run time: neither null, nor the
@@ -317,6 +344,7 @@ fn object_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Opti
         seen: i,
         evidence: Evidence::Object(made),
         key: None,
+        value: None,
         whole: None,
         writes: true,
         released: releases(s.orders.success) || fenced,
@@ -352,12 +380,18 @@ fn memory_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec<
             seen: i,
             evidence: Evidence::Touch(n),
             key,
+            value: constant_stored(facts, s),
             whole,
             writes: t.kind.writes(),
             released,
         });
     }
     found
+}
+
+fn constant_stored(facts: &Facts<'_>, s: &Seen) -> Option<Constant> {
+    let op = facts.op(s.op);
+    facts.constant_of(op.body, op.new_value()?)
 }
 
 /// Data kept in other atomics and written `Relaxed` before a releasing write of this one.
@@ -385,6 +419,7 @@ fn atomics_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec
                 seen: i,
                 evidence: Evidence::Atomic(n),
                 key,
+                value: constant_stored(facts, s),
                 whole: None,
                 writes: true,
                 released: true,
@@ -448,7 +483,7 @@ fn follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
             if same_helper || !facts.flow(body).reaches(s.event, t.event) && s.event != t.event {
                 continue;
             }
-            add_follow(facts, all, body, i, How::Pointer(n), t.event, t.value, None, t.kind.writes());
+            add_follow(facts, all, body, i, How::Pointer(n), t.event, t.value, None, t.kind.writes(), None);
         }
     }
     for d in facts.decisions(body) {
@@ -464,7 +499,19 @@ fn follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
                     && !is_private(facts, body, t)
                 {
                     let value = Some(d.cond);
-                    add_follow(facts, all, body, i, How::Guards(n), t.event, value, t.key.clone(), t.kind.writes());
+                    let required = required(facts, body, &d, t.event, s);
+                    add_follow(
+                        facts,
+                        all,
+                        body,
+                        i,
+                        How::Guards(n),
+                        t.event,
+                        value,
+                        t.key.clone(),
+                        t.kind.writes(),
+                        required,
+                    );
                 }
             }
             for (n, data) in facts.seen(body).iter().enumerate() {
@@ -476,11 +523,16 @@ fn follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
                 {
                     let key = op.location.map(|l| facts.location(l).key.clone());
                     let how = How::GuardsAtomic(n);
-                    add_follow(facts, all, body, i, how, data.event, Some(d.cond), key, false);
+                    let required = required(facts, body, &d, data.event, s);
+                    add_follow(facts, all, body, i, how, data.event, Some(d.cond), key, false, required);
                 }
             }
         }
     }
+}
+
+fn required(facts: &Facts<'_>, body: BodyId, d: &Decision, event: EventId, s: &Seen) -> Option<Required> {
+    facts.required(body, d, event, facts.result_of(body, s.event)?)
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -494,6 +546,7 @@ fn add_follow(
     value: Option<ValueId>,
     key: Option<Key>,
     writes: bool,
+    required: Option<Required>,
 ) {
     let s = &facts.seen(body)[seen];
     let op = facts.op(s.op);
@@ -523,10 +576,33 @@ fn add_follow(
         || facts.is_guarded(location, s.op)
         // What an earlier read acquired is not what the RMW finds.
         || !op.kind.is_rmw() && facts.is_acquired_before(body, s.event, location)
-        || op.kind.is_rmw() && facts.is_locked_before(body, s.event)
+        || op.kind.is_rmw() && facts.is_joined_before(body, s.event)
+        || is_teardown(facts, body)
+        || is_behind_get_mut(facts, body, s)
         || facts.is_own_value(body, location, seen);
-    let follow = Follow { body, seen, how, key, writes, acquired, failure, forwarded };
+    let follow = Follow { body, seen, how, key, writes, acquired, required, failure, forwarded };
     all.follows.entry(location).or_default().push(follow);
+}
+
+/// `unsafe fn …(&mut self)`: the caller answers for nobody else being there.
+fn is_teardown(facts: &Facts<'_>, body: BodyId) -> bool {
+    let owner = facts.program.body(body).owner;
+    facts.is_unsafe_fn(body)
+        && facts.program.function(owner).is_some_and(|f| matches!(f.receiver, Some(Receiver::RefMut | Receiver::Value)))
+}
+
+/// The location is reached by a pointer that `get_mut` gave: nobody else has the structure now.
+fn is_behind_get_mut(facts: &Facts<'_>, body: BodyId, s: &Seen) -> bool {
+    let Root::Value(b, root) = s.place.root else { return false };
+    b == body
+        && facts.program.body(body).ir.values.iter().enumerate().any(|(i, v)| {
+            let ValueKind::Event(e) = v.kind else { return false };
+            let EventKind::Call(call) = &facts.event(body, e).kind else { return false };
+            let Callee::Method { receiver, name, .. } = &call.callee else { return false };
+            matches!(name.as_str(), "get_mut" | "into_inner")
+                && facts.program.as_atomic(&facts.program.place_type(body, receiver)).is_some()
+                && facts.derives_from(body, root, ValueId(i as u32))
+        })
 }
 
 fn is_on_failure_side(facts: &Facts<'_>, body: BodyId, s: &Seen, to: EventId) -> bool {
@@ -550,10 +626,10 @@ impl Facts<'_> {
     }
 
     /// A write of null (or of nothing but a constant, for pointers) hands nothing over.
-    fn shared_write_matters(&self, location: LocId, s: &Seen) -> bool {
+    pub(super) fn shared_write_matters(&self, location: LocId, s: &Seen) -> bool {
         let op = self.op(s.op);
         let pointer = self.location(location).atomic.is_some_and(|a| a.is_pointer());
-        !pointer || op.new_value().is_none_or(|v| !s.is_direct() || !self.is_static_address(op.body, v, 0))
+        !pointer || op.new_value().is_none_or(|v| !self.is_static_address(op.body, v, 0))
     }
 
     /// Whether a function is unsafe to call, or says in its name that the caller has to know better.

@@ -166,9 +166,16 @@ impl Facts<'_> {
         read.readers.iter().any(|r| !hot.writers.contains(r) && !hot.readers.contains(r) && self.does_work(*r))
     }
 
-    /// A getter of one field is called by someone whose habits are unknown.
+    /// A getter of one field is called by someone whose habits are unknown, and what is done with a guard or handle
+    /// that comes out is not seen.
     fn does_work(&self, body: BodyId) -> bool {
-        self.program.body(body).ir.events.len() > 2
+        let owner = self.program.body(body).owner;
+        let ret = self.program.function(owner).map_or(Type::Unknown, |f| self.program.lower_type(owner, &f.ret));
+        let hands_out = match &ret {
+            Type::Known(Known::Option | Known::Result, args) => matches!(args.first(), Some(Type::Adt(..))),
+            ty => matches!(ty, Type::Adt(..)),
+        };
+        self.program.body(body).ir.events.len() > 2 && !hands_out
     }
 
     fn failed_padding(&self, conflict: &Conflict, layouts: &[(&'static Machine, Layout)]) -> Option<Padding> {

@@ -5,8 +5,11 @@
 //! iterators, closures that are handed a `T`.
 
 use super::Facts;
-use crate::ir::{Bound, Function, GenericKind, Generics, ItemKind, Receiver, Ty};
-use crate::resolve::{Atomic, DefId, Known, Res, Type};
+use crate::ir::{
+    Base, Bound, Callee, EventKind, Function, GenericKind, Generics, ItemKind, Place, Receiver, Ty, ValueKind, Vis,
+};
+use crate::resolve::calls::Target;
+use crate::resolve::{Atomic, BodyId, DefId, Known, Res, Type};
 
 const MAX_DEPTH: u32 = 8;
 
@@ -41,6 +44,10 @@ pub enum What {
     Value,
     /// A `&T` comes out.
     Reference,
+    /// A `&T` comes out of a guard that gives no `&mut T`; of a lock for one thread at a time, it goes no further.
+    GuardedReference,
+    /// Shared ownership comes out: an `Arc<T>`.
+    Shared,
 }
 
 /// Bounds on a parameter, as far as they matter here.
@@ -50,11 +57,18 @@ pub struct Asked {
     pub sync: bool,
     /// A trait that may well imply either.
     pub unknown: bool,
+    /// A `T` that comes out may be a clone of one that stays.
+    pub clone: bool,
 }
 
 impl Asked {
     fn or(self, other: Asked) -> Asked {
-        Asked { send: self.send || other.send, sync: self.sync || other.sync, unknown: self.unknown || other.unknown }
+        Asked {
+            send: self.send || other.send,
+            sync: self.sync || other.sync,
+            unknown: self.unknown || other.unknown,
+            clone: self.clone || other.clone,
+        }
     }
 
     pub fn has(self, marker: Marker) -> bool {
@@ -119,7 +133,7 @@ impl Facts<'_> {
                 // `OnceCell<T>: Sync` leaves it to the other type.
                 _ if mentions_name(subject, name) => {
                     let passed_on = bounds.iter().any(|b| matches!(b.path.last(), "Send" | "Sync"));
-                    asked = asked.or(Asked { send: passed_on, sync: passed_on, unknown: false });
+                    asked = asked.or(Asked { send: passed_on, sync: passed_on, ..Asked::default() });
                 }
                 _ => {}
             }
@@ -133,6 +147,7 @@ impl Facts<'_> {
             let one = match b.path.last() {
                 "Send" => Asked { send: true, ..Asked::default() },
                 "Sync" => Asked { sync: true, ..Asked::default() },
+                "Clone" | "Copy" => Asked { clone: true, ..Asked::default() },
                 _ => match self.program.resolve_type_path(self.program.def(context).scope, &b.path) {
                     Res::Def(t) if depth < MAX_DEPTH => self.implied_by_trait(t, depth),
                     Res::External(path) => Asked { unknown: !is_silent_trait(&path), ..Asked::default() },
@@ -156,19 +171,21 @@ impl Facts<'_> {
             _ => false,
         };
         match !impls.is_empty() && impls.iter().all(plain) {
-            true => Asked { send: true, sync: true, unknown: false },
+            true => Asked { send: true, sync: true, ..Asked::default() },
             false => asked,
         }
     }
 
-    /// Every function of a type that passes its parameter, where the impl does not ask for `marker` itself.
+    /// Every function of a type's API that passes its parameter, with what the function itself asks of it. Functions
+    /// that only the crate can call count for types that only the crate can name.
     pub fn passages(&self, adt: DefId, position: usize) -> Vec<(Passage, Asked)> {
         let mut found = Vec::new();
+        let reachable = self.program.is_reachable(adt);
         for function in self.program.functions_of(adt) {
-            let (Some(f), Some(imp)) = (self.program.function(function), self.program.def(function).parent) else {
-                continue;
-            };
-            if self.program.def(function).is_test {
+            let d = self.program.def(function);
+            let (Some(f), Some(imp)) = (self.program.function(function), d.parent) else { continue };
+            let public = d.item.vis == Vis::Pub || self.program.implemented_trait(function).is_some();
+            if d.is_test || reachable && !public {
                 continue;
             }
             let Some(name) = self.name_in_impl(imp, adt, position) else { continue };
@@ -178,27 +195,81 @@ impl Facts<'_> {
                 Some(Receiver::Typed(ty)) => self.program.lower_type(function, ty).is_shared_pointer(),
                 _ => false,
             };
-            for what in self.what_passes(function, f, &name) {
+            for what in self.what_passes(function, f, &name, asked.clone) {
+                if what != What::Value && self.is_thread_local(function) {
+                    continue;
+                }
                 found.push((Passage { function, what, by_shared }, asked));
             }
         }
         found
     }
 
-    fn what_passes(&self, function: DefId, f: &Function, name: &str) -> Vec<What> {
-        let mut found = Vec::new();
-        // What `Clone`, `Debug`, `PartialEq` and the like do stays on the calling thread.
-        let ret = self.program.lower_type(function, &f.ret);
-        self.passing(&ret, name, true, 0, &mut found);
-        for (_, ty) in &f.params {
-            let ty = self.program.lower_type(function, ty);
-            if !matches!(ty, Type::Ref { mutable: false, .. }) {
-                self.passing(&ty, name, false, 0, &mut found);
+    /// Whether what a function gives belongs to the thread that calls it.
+    fn is_thread_local(&self, function: DefId) -> bool {
+        let mut queue: Vec<DefId> = vec![function];
+        let mut next = 0;
+        while let Some(&at) = queue.get(next) {
+            next += 1;
+            let Some(body) = self.program.body_of(at).filter(|_| next < 40) else { continue };
+            if self.reads_thread_static(body) {
+                return true;
+            }
+            for e in &self.program.body(body).ir.events {
+                let EventKind::Call(call) = &e.kind else { continue };
+                if let Callee::Method { receiver, .. } = &call.callee
+                    && matches!(
+                        self.program.place_type(body, receiver).peeled_refs(),
+                        Type::Known(Known::ThreadLocal, _)
+                    )
+                {
+                    return true;
+                }
+                match self.program.target(body, call) {
+                    Target::Foreign(path) if path.ends_with("thread::current") => return true,
+                    Target::Fn(def) if !queue.contains(&def) => queue.push(def),
+                    _ => {}
+                }
             }
         }
-        for bound in
-            f.generics.params.iter().flat_map(|p| &p.bounds).chain(f.generics.predicates.iter().flat_map(|p| &p.1))
-        {
+        false
+    }
+
+    /// Whether a body reads a `#[thread_local] static`.
+    fn reads_thread_static(&self, body: BodyId) -> bool {
+        self.program.body(body).ir.values.iter().any(|v| match &v.kind {
+            ValueKind::Read(Place { base: Base::Path(path), .. }) | ValueKind::Path(path) => {
+                matches!(
+                    self.program.resolve_value(body, path),
+                    Res::Def(d) if self.program.def(d).item.attrs.iter().any(|a| a.path == "thread_local")
+                )
+            }
+            _ => false,
+        })
+    }
+
+    fn what_passes(&self, function: DefId, f: &Function, name: &str, clones: bool) -> Vec<What> {
+        let mut found = Vec::new();
+        let ret = self.program.lower_type(function, &f.ret);
+        self.passing(&ret, name, true, 0, &mut found);
+        if clones {
+            // What comes out may be a copy that the calling thread made.
+            found.retain(|w| *w != What::Value);
+        }
+        // `Debug`, `PartialEq` and the like look at the value on the calling thread.
+        if self.program.implemented_trait(function).is_some_and(|t| matches!(t, "Debug" | "Display" | "Clone")) {
+            return Vec::new();
+        }
+        for (_, ty) in &f.params {
+            let ty = self.program.lower_type(function, ty);
+            if !matches!(ty, Type::Ref { .. } | Type::Ptr { .. }) {
+                let mut passed = Vec::new();
+                self.passing(&ty, name, false, 0, &mut passed);
+                found.extend(passed.into_iter().filter(|w| *w == What::Value));
+            }
+        }
+        let generic = f.generics.params.iter().flat_map(|p| &p.bounds);
+        for bound in generic.chain(f.generics.predicates.iter().flat_map(|p| &p.1)) {
             self.passing_to_closure(function, bound, name, &mut found);
         }
         for (_, ty) in &f.params {
@@ -225,27 +296,27 @@ impl Facts<'_> {
         if depth > MAX_DEPTH {
             return;
         }
+        let inside = |inner: &Type| {
+            let mut passed = Vec::new();
+            self.passing(inner, name, out, depth + 1, &mut passed);
+            passed
+        };
         match ty {
             Type::Param(p) if p == name => found.push(What::Value),
-            Type::Ref { mutable: false, inner } => {
-                if out && mentions(inner, name) {
-                    found.push(What::Reference);
-                }
-            }
-            Type::Ref { mutable: true, inner } => {
-                if mentions(inner, name) {
-                    found.push(What::Value);
+            Type::Ref { mutable, inner } => {
+                let value = inside(inner).contains(&What::Value);
+                match mutable {
+                    true if value => found.push(What::Value),
+                    false if value && out => found.push(What::Reference),
+                    _ => {}
                 }
             }
             Type::Known(Known::Arc, args) => {
-                if args.iter().any(|t| mentions(t, name)) {
-                    found.push(What::Value);
-                    if out {
-                        found.push(What::Reference);
-                    }
+                if args.iter().any(|t| inside(t).contains(&What::Value)) {
+                    found.push(What::Shared);
                 }
             }
-            Type::Known(Known::PhantomData, _) => {}
+            Type::Known(Known::PhantomData | Known::NonNull | Known::MaybeUninit, _) => {}
             Type::Known(_, args) | Type::External(_, args) | Type::Tuple(args) => {
                 args.iter().for_each(|t| self.passing(t, name, out, depth + 1, found));
             }
@@ -257,14 +328,34 @@ impl Facts<'_> {
 
     /// A guard gives what it dereferences to: mutably if it can, by reference if it can only do that.
     fn passing_in_adt(&self, adt: DefId, args: &[Type], name: &str, found: &mut Vec<What>) {
-        if !args.iter().any(|t| mentions(t, name)) {
+        if !self.derefs(adt, args) {
             return;
         }
-        if self.program.implements(adt, "DerefMut") {
-            found.push(What::Value);
-        } else if self.program.implements(adt, "Deref") {
-            found.push(What::Reference);
+        let ty = Type::Adt(adt, args.to_vec());
+        let target = self.program.deref(&ty).unwrap_or(Type::Unknown);
+        let mut passed = Vec::new();
+        self.passing(&target, name, true, MAX_DEPTH - 1, &mut passed);
+        if !passed.contains(&What::Value) {
+            return;
         }
+        let mutable = self.program.implements(adt, "DerefMut");
+        found.push(if mutable { What::Value } else { What::GuardedReference });
+    }
+
+    /// Whether the `Deref` of a type is for these arguments too (`impl<T> Deref for Slot<T, Full>`).
+    fn derefs(&self, adt: DefId, args: &[Type]) -> bool {
+        self.program.impls.get(&adt).into_iter().flatten().any(|&i| {
+            let ItemKind::Impl(imp) = &self.program.def(i).item.kind else { return false };
+            imp.of_trait.as_ref().is_some_and(|p| p.last() == "Deref")
+                && match self.program.lower_type(i, &imp.self_ty) {
+                    // A default that is left out on one side makes it unknown.
+                    Type::Adt(_, own) => {
+                        own.len() == args.len()
+                            && own.iter().zip(args).all(|(o, a)| matches!(o, Type::Param(_)) || o == a)
+                    }
+                    _ => false,
+                }
+        })
     }
 
     /// Whether every function that makes a value of the type asks for the bound.
@@ -322,6 +413,56 @@ impl Facts<'_> {
         false
     }
 
+    /// Whether an atomic lies in the type itself, beside a cell or pointer that leads to the parameter (or is one).
+    pub fn is_built_on_atomic(&self, adt: DefId, name: &str) -> bool {
+        let Some(s) = self.struct_of(adt) else { return false };
+        let types: Vec<Type> = s.fields.iter().map(|f| self.program.lower_type(adt, &f.ty)).collect();
+        let atomic = types.iter().any(|t| self.program.as_atomic(t).is_some() && !t.is_shared_pointer());
+        atomic && types.iter().any(|t| mentions(t, name))
+    }
+
+    /// Whether the parameter lies in an `UnsafeCell`, so that its `Sync` is all the type's own doing.
+    pub fn holds_in_cell(&self, adt: DefId, name: &str) -> bool {
+        fn in_cell(ty: &Type, name: &str) -> bool {
+            match ty {
+                Type::Known(Known::UnsafeCell, args) => args.iter().any(|t| mentions(t, name)),
+                Type::Known(_, args) | Type::Tuple(args) | Type::Adt(_, args) => args.iter().any(|t| in_cell(t, name)),
+                Type::Ref { inner, .. } | Type::Array(inner, _) | Type::Slice(inner) => in_cell(inner, name),
+                _ => false,
+            }
+        }
+        self.struct_of(adt)
+            .is_some_and(|s| s.fields.iter().any(|f| in_cell(&self.program.lower_type(adt, &f.ty), name)))
+    }
+
+    /// Whether users cannot name the type and a type that holds it answers for both, or gives it an argument that is
+    /// no value of the user's.
+    pub fn is_shielded(&self, adt: DefId) -> bool {
+        self.is_shielded_at(adt, 0)
+    }
+
+    fn is_shielded_at(&self, adt: DefId, depth: u32) -> bool {
+        if depth > 4 || self.program.is_reachable(adt) {
+            return false;
+        }
+        let answers = |d: DefId| [Marker::Send, Marker::Sync].into_iter().any(|m| !self.marker_impls(d, m).is_empty());
+        self.program.def_ids().filter(|&holder| holder != adt).any(|holder| {
+            let fields: Vec<&Ty> = match &self.program.def(holder).item.kind {
+                ItemKind::Struct(s) | ItemKind::Union(s) => s.fields.iter().map(|f| &f.ty).collect(),
+                ItemKind::Enum(e) => e.variants.iter().flat_map(|v| v.fields.iter().map(|f| &f.ty)).collect(),
+                _ => return false,
+            };
+            fields.into_iter().any(|ty| {
+                let (mut held, mut own) = (false, false);
+                instances(&self.program.lower_type(holder, ty), adt, &mut |args| {
+                    held = true;
+                    own |= args.iter().any(|a| matches!(a, Type::Param(_)));
+                });
+                held && (!own || answers(holder) || self.is_shielded_at(holder, depth + 1))
+            })
+        })
+    }
+
     /// The impls of `Send` or `Sync` for a type; negative ones included.
     pub fn marker_impls(&self, adt: DefId, marker: Marker) -> Vec<DefId> {
         let impls = self.program.impls.get(&adt).map_or(&[][..], |v| v);
@@ -372,7 +513,9 @@ pub fn mentions(ty: &Type, name: &str) -> bool {
 fn mentions_name(ty: &Ty, name: &str) -> bool {
     match ty {
         Ty::Path(p) => {
-            p.ident() == Some(name) || p.segments.iter().flat_map(|s| &s.args).any(|t| mentions_name(t, name))
+            let first = p.segments.first().is_some_and(|s| s.name == name);
+            let of = p.qself.as_ref().is_some_and(|(t, _)| mentions_name(t, name));
+            first || of || p.segments.iter().flat_map(|s| &s.args).any(|t| mentions_name(t, name))
         }
         Ty::Ref { inner, .. } | Ty::Ptr { inner, .. } | Ty::Slice(inner) | Ty::Array(inner, _) => {
             mentions_name(inner, name)
@@ -417,4 +560,25 @@ fn is_silent_trait(path: &str) -> bool {
             | "Write"
             | "Error"
     )
+}
+
+/// Calls `each` with the arguments of every mention of a type.
+fn instances(ty: &Type, adt: DefId, each: &mut dyn FnMut(&[Type])) {
+    match ty {
+        Type::Adt(d, args) => {
+            if *d == adt {
+                each(args);
+            }
+            args.iter().for_each(|t| instances(t, adt, each));
+        }
+        Type::Known(_, args) | Type::External(_, args) | Type::Tuple(args) => {
+            args.iter().for_each(|t| instances(t, adt, each));
+        }
+        Type::Atomic(_, inner)
+        | Type::Ref { inner, .. }
+        | Type::Ptr { inner, .. }
+        | Type::Slice(inner)
+        | Type::Array(inner, _) => instances(inner, adt, each),
+        _ => {}
+    }
 }

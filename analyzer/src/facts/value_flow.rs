@@ -123,6 +123,15 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// The operation (an index into [`Facts::seen`]) whose result the value is, unchanged.
+    pub fn moved_from(&self, body: BodyId, value: ValueId) -> Option<usize> {
+        let flows = self.flows_into(body, value);
+        match flows.ops[..] {
+            [op] if flows == (Flows { ops: vec![op], ..Flows::default() }) => Some(op),
+            _ => None,
+        }
+    }
+
     /// Whether the values that `from` takes part in include `to`: every use is followed, calls excepted.
     pub fn derives_from(&self, body: BodyId, to: ValueId, from: ValueId) -> bool {
         let mut visited = FxHashSet::default();

@@ -569,7 +569,13 @@ impl<'a> Program<'a> {
                     .clone()
                     .all(|b| matches!(&b.kind, BindingKind::Import(u) if u.path.first().is_some_and(|p| p == first)));
             if circular {
-                let mut at = self.extern_crate(self.module(module).krate, first);
+                // `use pool::{self, Pool}` of the 2015 edition, in another module than the root.
+                let root = self.crate_root(self.module(module).krate);
+                let own = self.child_module(root, first).filter(|_| root != module && !global);
+                let mut at = match own {
+                    Some(m) if !matches!(first, "std" | "core" | "alloc") => Res::Mod(m),
+                    _ => self.extern_crate(self.module(module).krate, first),
+                };
                 for (i, name) in names.iter().enumerate().skip(1) {
                     at = self.step(at, name, if i + 1 == names.len() { space } else { Space::Types }, hops);
                 }

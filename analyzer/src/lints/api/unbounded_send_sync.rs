@@ -1,6 +1,6 @@
 //! `Send` and `Sync` promised for every `T`.
 
-use crate::facts::transfer::{Marker, Passage, What, mentions};
+use crate::facts::transfer::{Asked, Marker, Passage, What, mentions};
 use crate::finding::{Finding, Label, Site};
 use crate::ir::{Item, ItemKind, Vis};
 use crate::lint::{Cx, declare_lint};
@@ -90,20 +90,22 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
     for adt in cx.facts.program.def_ids() {
         let d = cx.facts.program.def(adt);
         let is_type = matches!(d.item.kind, ItemKind::Struct(_) | ItemKind::Enum(_));
-        if !is_type || d.is_test || cx.facts.parameters(adt).is_empty() || !cx.facts.reaches_atomic(adt) {
+        if !is_type || d.is_test || cx.facts.parameters(adt).is_empty() {
             continue;
         }
+        let shielded = cx.facts.is_shielded(adt);
         for marker in [Marker::Send, Marker::Sync] {
             let impls = cx.facts.marker_impls(adt, marker);
             for imp in impls {
-                out.extend(by_impl(cx, adt, imp, marker));
+                out.extend(by_impl(cx, adt, imp, marker, shielded));
             }
         }
         let silent = |m| cx.facts.marker_impls(adt, m).is_empty();
-        if silent(Marker::Send) && silent(Marker::Sync) {
+        let atomic = !shielded && cx.facts.reaches_atomic(adt);
+        if silent(Marker::Send) && silent(Marker::Sync) && atomic {
             out.extend(by_itself(cx, adt));
         }
-        if silent(Marker::Sync) {
+        if silent(Marker::Sync) && atomic {
             out.extend(guard(cx, adt));
         }
     }
@@ -115,7 +117,7 @@ struct Missing {
     passage: Passage,
 }
 
-fn by_impl(cx: &Cx<'_>, adt: DefId, imp: DefId, promised: Marker) -> Option<Finding> {
+fn by_impl(cx: &Cx<'_>, adt: DefId, imp: DefId, promised: Marker, shielded: bool) -> Option<Finding> {
     let d = cx.facts.program.def(imp);
     let ItemKind::Impl(i) = &d.item.kind else { return None };
     if i.negative || d.is_test {
@@ -123,8 +125,11 @@ fn by_impl(cx: &Cx<'_>, adt: DefId, imp: DefId, promised: Marker) -> Option<Find
     }
     for (position, name) in cx.facts.parameters(adt).iter().enumerate() {
         let asked = cx.facts.asked_by_impl(imp, adt, position);
-        // A trait from elsewhere may imply the bound.
-        if asked.unknown {
+        // A trait from elsewhere may imply the bound; half a bound may be all that the type around needs.
+        if asked.unknown || shielded && (asked.send || asked.sync) {
+            continue;
+        }
+        if !is_subject(cx, adt, name, asked) {
             continue;
         }
         let has = |m| asked.has(m) || cx.facts.constructors_ask(adt, position, m);
@@ -157,6 +162,15 @@ fn by_impl(cx: &Cx<'_>, adt: DefId, imp: DefId, promised: Marker) -> Option<Find
     None
 }
 
+/// Whether the type hands its parameter out through an atomic; with no bound at all, a cell is enough.
+fn is_subject(cx: &Cx<'_>, adt: DefId, name: &str, asked: Asked) -> bool {
+    let in_cell = cx.facts.holds_in_cell(adt, name) && !asked.send && !asked.sync;
+    match cx.facts.program.def(adt).item.vis == Vis::Pub {
+        true => cx.facts.reaches_atomic(adt) || in_cell,
+        false => cx.facts.is_built_on_atomic(adt, name),
+    }
+}
+
 /// The bound that some function of the API needs for this promise to hold.
 fn missing(
     cx: &Cx<'_>,
@@ -170,27 +184,35 @@ fn missing(
         let open = passages.iter().find(|(p, asked)| fits(p) && !asked.has(marker) && !asked.unknown);
         open.map(|(p, _)| Missing { marker, passage: *p })
     };
-    let shares = |p: &Passage| p.what == What::Reference && p.by_shared;
+    // A lock with guards of both kinds lets several readers in; one with a single kind may be reentrant.
+    let has_writers = passages.iter().any(|(p, _)| p.what == What::Value && p.by_shared);
+    let refers = |p: &Passage| match p.what {
+        What::Reference | What::Shared => true,
+        What::GuardedReference => has_writers,
+        What::Value => false,
+    };
+    let shares = |p: &Passage| refers(p) && p.by_shared;
+    let moves = |p: &Passage| p.what == What::Value;
     match promised {
         Marker::Sync => {
-            let moves = |p: &Passage| p.what == What::Value && p.by_shared;
+            let any = has(Marker::Send) || has(Marker::Sync);
+            let moves = |p: &Passage| p.by_shared && (moves(p) || !any && p.what == What::Shared);
             let send = if has(Marker::Send) { None } else { find(Marker::Send, &moves) };
             send.or_else(|| if has(Marker::Sync) { None } else { find(Marker::Sync, &shares) })
         }
         Marker::Send => {
             // Whoever takes the whole along takes its values along; a reference only asks for `Sync`.
-            let moves = |p: &Passage| p.what == What::Value;
             if !has(Marker::Send) {
-                let any_reference = |p: &Passage| p.what == What::Reference;
                 let send = find(Marker::Send, &moves);
+                let refers = |p: &Passage| p.what != What::Value;
                 return match has(Marker::Sync) {
                     true => send.filter(|m| comes_out(cx, m)),
-                    false => send.or_else(|| find(Marker::Sync, &any_reference)),
+                    false => send.or_else(|| find(Marker::Sync, &refers)),
                 };
             }
             // A second handle to the same value stays behind.
-            let handles = has(Marker::Sync) || !is_handle(cx, adt, position);
-            if handles { None } else { find(Marker::Sync, &shares) }
+            let alone = has(Marker::Sync) || !is_handle(cx, adt);
+            if alone { None } else { find(Marker::Sync, &shares) }
         }
     }
 }
@@ -204,13 +226,12 @@ fn comes_out(cx: &Cx<'_>, missing: &Missing) -> bool {
 }
 
 /// Cloning gives another handle to the same value rather than another value.
-fn is_handle(cx: &Cx<'_>, adt: DefId, position: usize) -> bool {
+fn is_handle(cx: &Cx<'_>, adt: DefId) -> bool {
     let program = cx.facts.program;
     let Some(&clone) = program.methods_of(adt, "clone").first() else { return false };
     let Some(imp) = program.def(clone).parent else { return false };
     let ItemKind::Impl(i) = &program.def(imp).item.kind else { return false };
     let deref = program.implements(adt, "Deref");
-    let _ = position;
     let clones_value = i.generics.params.iter().flat_map(|p| &p.bounds).any(|b| b.path.last() == "Clone")
         || i.generics.predicates.iter().flat_map(|p| &p.1).any(|b| b.path.last() == "Clone");
     deref && !clones_value
@@ -338,10 +359,11 @@ fn guard(cx: &Cx<'_>, adt: DefId) -> Option<Finding> {
         });
         let Some((field, imp)) = lock.filter(|_| open) else { continue };
         let position = cx.facts.parameters(adt).iter().position(|p| *p == name)?;
-        let passage =
-            cx.facts.passages(adt, position).into_iter().find(|(p, _)| {
-                p.by_shared && p.what == What::Reference && program.def(p.function).item.name == "deref"
-            });
+        let passage = cx
+            .facts
+            .passages(adt, position)
+            .into_iter()
+            .find(|(p, _)| p.by_shared && p.what != What::Value && program.def(p.function).item.name == "deref");
         let (passage, asked) = passage?;
         if asked.sync || asked.unknown {
             continue;
@@ -411,7 +433,7 @@ fn finish(cx: &Cx<'_>, finding: &mut Finding, missing: &Missing, type_name: &str
     let item: &Item = d.item;
     let says = match missing.passage.what {
         What::Value => "values pass here",
-        What::Reference => "references come out here",
+        What::Reference | What::GuardedReference | What::Shared => "references come out here",
     };
     finding.secondary.insert(0, Label::new(Site { file: d.file, span: item.name_span }, says));
     finding.key.location = type_name.to_owned();

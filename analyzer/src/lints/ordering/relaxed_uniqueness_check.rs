@@ -136,6 +136,8 @@ fn relied_upon(facts: &Facts<'_>, body: BodyId, decision: &Decision, seen: &Seen
         && compares_with_one(facts, body, decision, seen)
         && !facts.is_guarded(location, seen.op)
         && !facts.acquires_in_helper(seen)
+        // The other count of the same object was acquired before.
+        && !facts.is_acquired_before(body, seen.event, location)
         && (facts.role(location).kind == RoleKind::Refcount || facts.is_owner_count(location));
     if !relevant {
         return None;

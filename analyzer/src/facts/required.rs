@@ -1,0 +1,108 @@
+//! Which value a branch asks for: `state.load(..) == READY`, `match state { DONE => … }`, `if flag`.
+
+use super::Facts;
+use super::control::Decision;
+use crate::ir::{Base, BinOp, BlockId, EventId, Pattern, Terminator, ValueId, ValueKind};
+use crate::resolve::BodyId;
+
+/// A constant, by value or by the last name of its path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Constant {
+    Int(i128),
+    Bool(bool),
+    Name(String),
+}
+
+/// What a value has to be where control takes one way out of a branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Required {
+    pub constant: Constant,
+    /// It has to be that; otherwise anything else.
+    pub equal: bool,
+}
+
+impl Required {
+    /// Whether a constant surely takes the other way. Names and numbers are not compared with each other.
+    pub fn excludes(&self, constant: &Constant) -> bool {
+        match (&self.constant, constant) {
+            (Constant::Int(a), Constant::Int(b)) => (a == b) != self.equal,
+            (Constant::Bool(a), Constant::Bool(b)) => (a == b) != self.equal,
+            (Constant::Name(a), Constant::Name(b)) => (a == b) != self.equal,
+            _ => false,
+        }
+    }
+}
+
+impl Facts<'_> {
+    /// The constant that a value is.
+    pub fn constant_of(&self, body: BodyId, value: ValueId) -> Option<Constant> {
+        match self.value(body, value) {
+            ValueKind::Int(n) => Some(Constant::Int(*n)),
+            ValueKind::Bool(b) => Some(Constant::Bool(*b)),
+            ValueKind::Path(p) => Some(Constant::Name(p.last().to_owned())),
+            ValueKind::Read(p) if p.proj.is_empty() => match &p.base {
+                Base::Path(p) => Some(Constant::Name(p.last().to_owned())),
+                Base::Local(_, v) | Base::Value(v) => self.constant_of(body, *v),
+            },
+            ValueKind::Cast(v, _) => self.constant_of(body, *v),
+            _ => None,
+        }
+    }
+
+    /// What `value` has to be for `event` to run, as far as this branch says.
+    pub fn required(&self, body: BodyId, decision: &Decision, event: EventId, value: ValueId) -> Option<Required> {
+        let edge = self.controlling_edge(body, decision, event)?;
+        match &self.program.body(body).ir.blocks[decision.block.index()].term {
+            Terminator::Branch { cond, then, otherwise } if then != otherwise => {
+                self.required_by(body, *cond, value, edge == *then, 0)
+            }
+            Terminator::Switch { on, arms } if self.is_alias(body, *on, value, 0) => required_by_arm(arms, edge),
+            // `match (a, b)` and matches on a comparison.
+            Terminator::Switch { on, arms } => {
+                let truth = arms.iter().find(|(_, b)| *b == edge).map(|(p, _)| p)?;
+                match truth {
+                    Pattern::Bool(b) => self.required_by(body, *on, value, *b, 0),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    fn required_by(&self, body: BodyId, cond: ValueId, value: ValueId, holds: bool, depth: u32) -> Option<Required> {
+        if depth > 6 {
+            return None;
+        }
+        if self.is_alias(body, cond, value, 0) {
+            return Some(Required { constant: Constant::Bool(true), equal: holds });
+        }
+        match self.value(body, cond) {
+            ValueKind::Not(v) => self.required_by(body, *v, value, !holds, depth + 1),
+            ValueKind::Read(p) if p.proj.is_empty() => match &p.base {
+                Base::Local(_, v) | Base::Value(v) => self.required_by(body, *v, value, holds, depth + 1),
+                Base::Path(_) => None,
+            },
+            ValueKind::Binary(op @ (BinOp::Eq | BinOp::Ne), l, r) => {
+                let other = match (self.is_alias(body, *l, value, 0), self.is_alias(body, *r, value, 0)) {
+                    (true, _) => *r,
+                    (_, true) => *l,
+                    _ => return None,
+                };
+                let constant = self.constant_of(body, other)?;
+                Some(Required { constant, equal: (*op == BinOp::Eq) == holds })
+            }
+            _ => None,
+        }
+    }
+}
+
+fn required_by_arm(arms: &[(Pattern, BlockId)], edge: BlockId) -> Option<Required> {
+    let (pattern, _) = arms.iter().find(|(_, b)| *b == edge)?;
+    let constant = match pattern {
+        Pattern::Int(n) => Constant::Int(*n),
+        Pattern::Bool(b) => Constant::Bool(*b),
+        Pattern::Path(p) => Constant::Name(p.last().to_owned()),
+        _ => return None,
+    };
+    Some(Required { constant, equal: true })
+}
