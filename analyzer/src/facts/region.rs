@@ -206,6 +206,18 @@ impl Facts<'_> {
         })
     }
 
+    /// Whether the lock that an event takes is handed to a wait in the same body.
+    pub fn guards_a_wait(&self, body: BodyId, event: EventId) -> bool {
+        let Some(guard) = self.program.used_result(body, event) else { return false };
+        self.program.body(body).ir.events.iter().any(|e| match &e.kind {
+            EventKind::Call(call) => {
+                matches!(self.callee_name(call), "wait" | "wait_timeout" | "wait_while" | "wait_until" | "wait_for")
+                    && call.args.iter().any(|v| self.derives_from(body, *v, guard))
+            }
+            _ => false,
+        })
+    }
+
     /// Whether memory belongs to what the CAS is to make visible: the value that it stores leads there.
     pub fn is_published_by(&self, retry: &Retry, body: BodyId, place: &PlaceRef) -> bool {
         let new_values: Vec<(BodyId, ValueId)> = match (&retry.kind, retry.op) {

@@ -395,7 +395,9 @@ impl Facts<'_> {
         if !retries || !succeeds_out || outcome.success.is_empty() {
             return None;
         }
-        if self.moves_on(body, seen, l) || self.comes_from_cursor(body, seen, l) {
+        // A helper's step from one constant state to another fails for a reason that the caller acts on.
+        let step = !seen.is_direct() && seen.expected.is_constant() && seen.stored.is_constant();
+        if step || self.moves_on(body, seen, l) || self.comes_from_cursor(body, seen, l) {
             return None;
         }
         // What lies between the head and the CAS, and between a failure and the head.

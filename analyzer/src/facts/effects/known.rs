@@ -282,12 +282,23 @@ pub(super) fn of_macro(facts: &Facts<'_>, call: &MacroCall) -> Option<EffectKind
         "vec" if !call.args.is_empty() || call.opaque => Allocate,
         _ => return None,
     };
-    let own = facts
-        .program
-        .defs
-        .iter()
-        .any(|d| matches!(d.item.kind, ItemKind::MacroRules) && d.item.name == call.path.last());
-    (!own || call.path.segments.len() > 1 && call.path.segments[0].name != "crate").then_some(kind)
+    let own = facts.program.defs.iter().any(|d| match d.item.kind {
+        ItemKind::MacroRules => d.item.name == call.path.last(),
+        _ => false,
+    });
+    let qualified = call.path.segments.len() > 1 && call.path.segments[0].name != "crate";
+    let known = qualified || !own && (kind != Log || imports_logging(facts));
+    known.then_some(kind)
+}
+
+/// Whether bare `info!` and the like can be a logging crate's: some file imports from one.
+fn imports_logging(facts: &Facts<'_>) -> bool {
+    let logs = |name: &str| matches!(name, "log" | "tracing" | "slog" | "defmt" | "fastrace" | "log4rs");
+    facts.program.defs.iter().any(|d| match &d.item.kind {
+        ItemKind::Use(u) => u.path.first().is_some_and(|p| logs(p)),
+        ItemKind::ExternCrate { krate } => logs(krate),
+        _ => false,
+    })
 }
 
 impl Facts<'_> {

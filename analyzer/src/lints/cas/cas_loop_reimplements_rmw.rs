@@ -117,7 +117,8 @@ fn of_loop(facts: &Facts<'_>, retry: &Retry, l: &CasLoop) -> Option<(BodyId, Spe
     // A constant that is expected makes it a lock or a state, not an update.
     let read = &seen.expected;
     let from_location = |&i: &usize| facts.op(facts.seen(body)[i].op).location == op.location;
-    if read.is_constant() || read.ops.is_empty() || !read.ops.iter().all(from_location) {
+    // A value that was masked or moved first makes it a test.
+    if read.is_constant() || read.computed || read.ops.is_empty() || !read.ops.iter().all(from_location) {
         return None;
     }
     // One that is never read again makes it a stale loop.

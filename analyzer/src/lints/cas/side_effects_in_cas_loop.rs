@@ -146,21 +146,25 @@ fn is_backoff(facts: &Facts<'_>, r: &Repeated<'_>) -> bool {
     {
         return true;
     }
-    r.after_failure && facts.waits_after(r.body, r.event)
+    r.after_failure && facts.waits_after(r.body, r.event) || facts.guards_a_wait(r.body, r.event)
 }
 
 /// Code that a release build does not have.
 fn is_for_debugging(facts: &Facts<'_>, r: &Repeated<'_>) -> bool {
     fn debug(cfg: &Cfg) -> bool {
         match cfg {
-            Cfg::All(all) => all.iter().any(debug),
+            Cfg::All(of) | Cfg::Any(of) => of.iter().any(debug),
             Cfg::Flag(flag) => flag == "debug_assertions" || flag == "test",
             _ => false,
         }
     }
     let (body, event) = r.origin();
     let own = |b: BodyId, e| facts.event(b, e).cfg.as_ref().is_some_and(debug);
-    own(r.body, r.event) || own(body, event)
+    let by_name = match &facts.event(r.body, r.event).kind {
+        EventKind::Call(call) => facts.callee_name(call).starts_with("debug_"),
+        _ => false,
+    };
+    own(r.body, r.event) || own(body, event) || by_name
 }
 
 /// It runs only behind the success of another CAS, so it is done once whatever becomes of this attempt.
@@ -284,9 +288,13 @@ fn frees_what_others_see(facts: &Facts<'_>, retry: &Retry, e: &Effect, r: &Repea
     if made.is_some_and(|m| !e.is_direct() || retry.contains(body, facts.flow(body).block_of(m))) {
         return false;
     }
-    // What a failed CAS hands back is the caller's own again.
+    // What a failed CAS hands back is the caller's own again, and so is what a swap has taken out.
     let flows = facts.flows_into(body, value);
-    if flows.ops.iter().any(|&i| Some(facts.seen(body)[i].op) == retry.op) {
+    let own = |&i: &usize| {
+        let op = facts.seen(body)[i].op;
+        Some(op) == retry.op || facts.op(op).kind == AtomicOpKind::Swap
+    };
+    if flows.ops.iter().any(own) {
         return false;
     }
     match facts.callee_name(call) {

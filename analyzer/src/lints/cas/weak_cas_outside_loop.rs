@@ -353,7 +353,11 @@ fn excluded_arm(facts: &Facts<'_>, body: BodyId, cas: &Seen) -> Option<EventId> 
             continue;
         }
         let rest = failures.iter().find(|(p, _)| matches!(p, Pattern::Any))?;
-        if let Some(panic) = ir.blocks[rest.1.index()].events.iter().copied().find(|e| is_panic(facts, body, *e)) {
+        let panics = |b: &BlockId| ir.blocks[b.index()].events.iter().copied().find(|e| is_panic(facts, body, *e));
+        let flow = facts.flow(body);
+        // An assertion may stand in a block of its own.
+        let inner = flow.successors(rest.1).iter().filter(|b| flow.block_dominates(rest.1, **b));
+        if let Some(panic) = std::iter::once(&rest.1).chain(inner).find_map(panics) {
             return Some(panic);
         }
     }
