@@ -217,7 +217,7 @@ fn no_file_names_a_place_of_one_machine() {
 impl Rule {
     fn applies(&self, name: &str) -> bool {
         let stands = |part: &&str| name == *part || name.strip_prefix(*part).is_some_and(|rest| rest.starts_with('/'));
-        (self.parts.is_empty() || self.parts.iter().any(|p| stands(p))) && !self.except.iter().any(|p| stands(p))
+        (self.parts.is_empty() || self.parts.iter().any(stands)) && !self.except.iter().any(stands)
     }
 }
 
