@@ -93,7 +93,9 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
                 }
                 Callee::Method { receiver, name, .. } if name == "ok" => {
                     let (Base::Value(v) | Base::Local(_, v)) = receiver.base else { continue };
-                    if receiver.proj.is_empty() && is_try_unwrap(facts, body, v) && !is_locked(facts, body, id) {
+                    let drops =
+                        receiver.proj.is_empty() && is_try_unwrap(facts, body, v) && !is_insisted_on(facts, body, id);
+                    if drops && !is_locked(facts, body, id) {
                         out.push(report_unwrap(cx, body, id));
                     }
                 }
@@ -122,6 +124,21 @@ fn is_try_unwrap(facts: &Facts<'_>, body: BodyId, value: ValueId) -> bool {
     }
 }
 
+/// `.ok().expect(…)`: the caller knows that it is alone, and finds out if not.
+fn is_insisted_on(facts: &Facts<'_>, body: BodyId, event: EventId) -> bool {
+    let Some(result) = facts.result_of(body, event) else { return false };
+    facts.program.body(body).ir.events.iter().any(|e| match &e.kind {
+        EventKind::Call(call) => match &call.callee {
+            Callee::Method { receiver, name, .. } => {
+                let on_result = matches!(receiver.base, Base::Value(v) | Base::Local(_, v) if v == result);
+                on_result && matches!(name.as_str(), "expect" | "unwrap" | "unwrap_unchecked")
+            }
+            _ => false,
+        },
+        _ => false,
+    })
+}
+
 /// The condition of the branch that the count decides, if more than an assertion or a log line hangs on it.
 fn deciding_branch(facts: &Facts<'_>, body: BodyId, event: EventId) -> Option<ValueId> {
     let count = facts.result_of(body, event)?;
@@ -132,8 +149,11 @@ fn deciding_branch(facts: &Facts<'_>, body: BodyId, event: EventId) -> Option<Va
             Terminator::Switch { on, .. } => on,
             _ => return None,
         };
-        let acts = facts.derives_from(body, cond, count)
-            && facts.flow(body).successors(BlockId(i as u32)).iter().any(|to| does_something(facts, body, *to));
+        let ways = facts.flow(body).successors(BlockId(i as u32));
+        // An assertion, in whatever words.
+        let asserts = ways.iter().any(|to| blocks[to.index()].term == Terminator::Unreachable);
+        let acts =
+            !asserts && facts.derives_from(body, cond, count) && ways.iter().any(|to| does_something(facts, body, *to));
         acts.then_some(cond)
     })
 }
@@ -144,9 +164,7 @@ fn does_something(facts: &Facts<'_>, body: BodyId, to: BlockId) -> bool {
     if flow.predecessors(to).len() != 1 {
         return false;
     }
-    let blocks = &facts.program.body(body).ir.blocks;
-    let panics = matches!(blocks[to.index()].term, Terminator::Unreachable);
-    !panics && facts.events_behind(body, to).any(|e| facts.has_effect(body, e) && !is_log(facts, body, e))
+    facts.events_behind(body, to).any(|e| facts.has_effect(body, e) && !is_log(facts, body, e))
 }
 
 fn is_log(facts: &Facts<'_>, body: BodyId, event: EventId) -> bool {
