@@ -15,8 +15,10 @@ use crate::lint::Lint;
 /// Every lint, sorted by name.
 pub static ALL: &[&Lint] = &[
     // lints: begin
+    // lints: end
     &cas::aba_prone_cas::ABA_PRONE_CAS,
     &cas::allocation_in_cas_loop::ALLOCATION_IN_CAS_LOOP,
+    &api::arc_count_race::ARC_COUNT_RACE,
     &access::atomic_in_const::ATOMIC_IN_CONST,
     &cas::cas_loop_reimplements_rmw::CAS_LOOP_REIMPLEMENTS_RMW,
     &access::check_then_act::CHECK_THEN_ACT,
@@ -46,5 +48,4 @@ pub static ALL: &[&Lint] = &[
     &layout::unpadded_shards::UNPADDED_SHARDS,
     &access::volatile_as_atomic::VOLATILE_AS_ATOMIC,
     &cas::weak_cas_outside_loop::WEAK_CAS_OUTSIDE_LOOP,
-    // lints: end
 ];

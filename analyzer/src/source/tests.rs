@@ -417,9 +417,16 @@ fn modules_that_multiply() {
 
 #[test]
 fn what_mentions_atomics() {
-    for text in
-        ["AtomicU8", "portable_atomic", "x.load(Ordering::X)", "Relaxed", "fence(", "UnsafeCell", "read_volatile"]
-    {
+    for text in [
+        "AtomicU8",
+        "portable_atomic",
+        "x.load(Ordering::X)",
+        "Relaxed",
+        "fence(",
+        "UnsafeCell",
+        "read_volatile",
+        "strong_count",
+    ] {
         assert!(mentions_atomics(text), "{text}");
         assert!(mentions_atomics(&format!("{}{text}{}", "x ".repeat(1000), "y ".repeat(1000))), "{text}");
     }

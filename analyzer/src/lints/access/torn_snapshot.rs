@@ -3,7 +3,9 @@
 use crate::facts::siblings::{JointUpdate, Pair};
 use crate::facts::{Facts, Seen};
 use crate::finding::{Finding, Interleaving, Label, Site};
-use crate::ir::{AtomicOpKind, BinOp, BlockId, Callee, EventId, EventKind, Terminator, ValueId, ValueKind};
+use crate::ir::{
+    AtomicOpKind, Base, BinOp, BlockId, Callee, EventId, EventKind, LocalId, Place, Terminator, ValueId, ValueKind,
+};
 use crate::lint::{Cx, declare_lint};
 use crate::resolve::{BodyId, Type};
 
@@ -193,7 +195,10 @@ fn combinations(facts: &Facts<'_>, body: BodyId) -> Vec<Combination> {
     for block in &ir.blocks {
         let (Terminator::Return(Some(v)) | Terminator::Switch { on: v, .. }) = block.term else { continue };
         let returned = matches!(block.term, Terminator::Return(_));
-        let parts = parts_of(facts, body, v, returned, 0);
+        let mut parts = parts_of(facts, body, v, returned, 0);
+        if returned && parts.is_empty() {
+            parts = filled_in(facts, body, v);
+        }
         let operands: Vec<Vec<usize>> =
             parts.into_iter().map(|v| loads_in(facts, body, v)).filter(|o| !o.is_empty()).collect();
         if operands.len() >= 2 {
@@ -259,6 +264,34 @@ fn parts_of(facts: &Facts<'_>, body: BodyId, value: ValueId, returned: bool, dep
     }
 }
 
+/// What is put into a returned object by its setters and field by field.
+fn filled_in(facts: &Facts<'_>, body: BodyId, value: ValueId) -> Vec<ValueId> {
+    let ir = facts.program.body(body).ir;
+    let object = match facts.value(body, value) {
+        ValueKind::Read(place) if place.proj.is_empty() => match place.base {
+            Base::Local(local, _) => Some(local),
+            _ => None,
+        },
+        _ => ir.locals.iter().position(|l| l.mutable && l.init == Some(value)).map(|i| LocalId(i as u32)),
+    };
+    let Some(object) = object.filter(|l| ir.locals[l.index()].mutable) else { return Vec::new() };
+    let on_object = |place: &Place| matches!(place.base, Base::Local(l, _) if l == object);
+    let mut parts = Vec::new();
+    for event in &ir.events {
+        match &event.kind {
+            EventKind::Write { place, value } if on_object(place) => parts.push(*value),
+            EventKind::Call(call) => match &call.callee {
+                Callee::Method { receiver, name, .. } if on_object(receiver) && name.starts_with("set_") => {
+                    parts.extend(&call.args);
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    parts
+}
+
 fn loads_in(facts: &Facts<'_>, body: BodyId, value: ValueId) -> Vec<usize> {
     let is_load = |i: &usize| facts.op(facts.seen(body)[*i].op).kind == AtomicOpKind::Load;
     facts.flows_into(body, value).ops.into_iter().filter(is_load).collect()
@@ -286,6 +319,7 @@ fn torn<'f>(facts: &'f Facts<'_>, body: BodyId, a: usize, b: usize, how: &Combin
         || is_validated(facts, body, first, second)
         || is_fenced(facts, body, first, second)
         || is_claimed(facts, body, second.event, 0)
+        || is_reserved(facts, body, first, second)
         || is_published(facts, first, second, update)
         || is_stamp(facts, first, second)
         || is_retested(facts, body, first, how)
@@ -346,6 +380,16 @@ fn is_claimed(facts: &Facts<'_>, body: BodyId, event: EventId, depth: u32) -> bo
     let callers = facts.callers(owner);
     let private = depth < 2 && !callers.is_empty() && !facts.is_external(owner);
     here || private && callers.iter().all(|(caller, call)| is_claimed(facts, *caller, *call, depth + 1))
+}
+
+/// An RMW stands between the loads: the first only chose where to register for the second.
+fn is_reserved(facts: &Facts<'_>, body: BodyId, first: &Seen, second: &Seen) -> bool {
+    let flow = facts.flow(body);
+    facts.seen(body).iter().any(|s| {
+        facts.op(s.op).kind.is_rmw()
+            && (s.event == first.event && !first.is_direct() || flow.reaches(first.event, s.event))
+            && flow.dominates(s.event, second.event)
+    })
 }
 
 /// A flag that is raised after the value and read before it: whoever sees the flag sees the value.
