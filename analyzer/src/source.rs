@@ -117,8 +117,8 @@ impl SourceFile {
     }
 }
 
-/// Whether a text can hold code that matters to any lint: it names an atomic type, an ordering, a fence, a cell or a
-/// volatile access, in code or in a comment. A file without any of these words is not parsed unless a fact asks for it.
+/// Whether a text can hold code that matters to any lint: it names an atomic type, an ordering, a fence, a cell, a
+/// volatile access or the count of an `Arc`, in code or in a comment. A file without any of these words is not parsed unless a fact asks for it.
 pub fn mentions_atomics(text: &str) -> bool {
     static WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
         // `tomic` is `Atomic` and `atomic`.
@@ -133,9 +133,12 @@ pub fn mentions_atomics(text: &str) -> bool {
             "fence",
             "UnsafeCell",
             "volatile",
+            "strong_count",
+            "weak_count",
+            "try_unwrap",
         ];
         // Only leftmost search has the vectorised prefilter.
-        AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(words).expect("ten short words fit")
+        AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(words).expect("a few short words fit")
     });
     WORDS.is_match(text)
 }
