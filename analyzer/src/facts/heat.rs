@@ -202,10 +202,10 @@ fn close(facts: &Facts<'_>, touches: &mut [BTreeMap<FieldId, Touch>], drops: &Fx
         }
     }
     for body in facts.program.body_ids() {
-        if let Some((parent, event)) = facts.program.closure_use(body) {
-            if runs_in_place(facts.program, parent, event) {
-                edges.push((parent, body));
-            }
+        if let Some((parent, event)) = facts.program.closure_use(body)
+            && runs_in_place(facts.program, parent, event)
+        {
+            edges.push((parent, body));
         }
     }
     edges.sort_unstable();

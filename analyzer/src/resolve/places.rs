@@ -211,7 +211,7 @@ impl<'a> Program<'a> {
     pub fn is_newtype(&self, adt: DefId) -> bool {
         let ItemKind::Struct(s) = &self.def(adt).item.kind else { return false };
         let marker = |f: &&ir::Field| !matches!(&f.ty, ir::Ty::Path(p) if p.last() == "PhantomData");
-        s.fields.iter().filter(marker).count() == 1 && self.methods_of(adt, "deref").first().is_some()
+        s.fields.iter().filter(marker).count() == 1 && !self.methods_of(adt, "deref").is_empty()
     }
 
     pub fn param_name(&self, body: BodyId, index: u32) -> String {

@@ -292,7 +292,7 @@ fn torn<'f>(facts: &'f Facts<'_>, body: BodyId, a: usize, b: usize, how: &Combin
         || is_hint(facts, body, how)
         || is_own(facts, body, first)
         || is_own(facts, body, second);
-    (!quiet).then(|| Torn { first, second, combined: how.site, pair, update })
+    (!quiet).then_some(Torn { first, second, combined: how.site, pair, update })
 }
 
 /// Reader and writer hold one lock.

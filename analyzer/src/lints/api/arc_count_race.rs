@@ -129,17 +129,28 @@ fn is_locked(cx: &Cx<'_>, body: BodyId, event: EventId) -> bool {
 /// The `Err` that holds the `Arc` is dropped by `.ok()`.
 fn is_forgotten(cx: &Cx<'_>, body: BodyId, event: EventId) -> bool {
     let Some(result) = cx.facts.result_of(body, event) else { return false };
-    let is = |v: ValueId| v == result || cx.facts.is_alias(body, v, result, 0);
-    cx.facts.program.body(body).ir.events.iter().any(|e| match &e.kind {
+    let oks: Vec<EventId> = methods_on(cx, body, result, &["ok"]);
+    // `.ok().unwrap()` panics rather than to drop the value silently.
+    oks.iter().any(|ok| match cx.facts.result_of(body, *ok) {
+        Some(v) => methods_on(cx, body, v, &["unwrap", "expect", "unwrap_unchecked"]).is_empty(),
+        None => true,
+    })
+}
+
+/// Calls of these methods on a value.
+fn methods_on(cx: &Cx<'_>, body: BodyId, value: ValueId, names: &[&str]) -> Vec<EventId> {
+    let events = cx.facts.program.body(body).ir.events.iter().enumerate();
+    let on_value = |base: &Base| match base {
+        Base::Local(_, v) | Base::Value(v) => *v == value || cx.facts.is_alias(body, *v, value, 0),
+        Base::Path(_) => false,
+    };
+    let found = events.filter(|(_, e)| match &e.kind {
         EventKind::Call(Call { callee: Callee::Method { receiver, name, .. }, .. }) => {
-            let of_result = match receiver.base {
-                Base::Local(_, v) | Base::Value(v) => is(v),
-                Base::Path(_) => false,
-            };
-            name == "ok" && of_result
+            names.contains(&name.as_str()) && on_value(&receiver.base)
         }
         _ => false,
-    })
+    });
+    found.map(|(i, _)| EventId(i as u32)).collect()
 }
 
 fn by_count(cx: &Cx<'_>, body: BodyId, event: EventId, name: &str) -> Finding {

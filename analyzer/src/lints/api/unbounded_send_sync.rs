@@ -354,7 +354,7 @@ fn guard(cx: &Cx<'_>, adt: DefId) -> Option<Finding> {
                     lock = Some((f, imp));
                     true
                 }
-                None => !restricts(&ty, &name, false),
+                None => !restricts(&ty, &name),
             }
         });
         let Some((field, imp)) = lock.filter(|_| open) else { continue };
@@ -404,16 +404,16 @@ fn lock_behind(cx: &Cx<'_>, ty: &Type, name: &str) -> Option<DefId> {
 }
 
 /// Whether a field makes the type's `Sync` depend on more, or takes it away.
-fn restricts(ty: &Type, name: &str, behind: bool) -> bool {
+fn restricts(ty: &Type, name: &str) -> bool {
     match ty {
         Type::Ptr { .. } | Type::Unknown | Type::External(..) | Type::Bounded(_) => true,
         Type::Known(Known::Cell | Known::RefCell | Known::UnsafeCell | Known::Rc | Known::NonNull, _) => true,
         Type::Known(Known::Guard | Known::ReadGuard | Known::ReclaimGuard, _) => true,
         Type::Param(p) => p == name,
         Type::Adt(_, args) | Type::Known(_, args) | Type::Tuple(args) => {
-            args.iter().any(|t| restricts(t, name, behind) || mentions(t, name))
+            args.iter().any(|t| restricts(t, name) || mentions(t, name))
         }
-        Type::Ref { inner, .. } | Type::Array(inner, _) | Type::Slice(inner) => restricts(inner, name, true),
+        Type::Ref { inner, .. } | Type::Array(inner, _) | Type::Slice(inner) => restricts(inner, name),
         _ => false,
     }
 }
