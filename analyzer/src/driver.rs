@@ -116,7 +116,7 @@ impl<'a> Run<'a> {
     fn finish(mut self) -> Analysis {
         // Each round parses at least one more file; so many links in a chain are not met.
         const ROUNDS: usize = 8;
-        let mut wanted: Vec<FileId> = self.sources.iter().filter(|(_, f)| f.relevant).map(|(id, _)| id).collect();
+        let mut wanted = self.relevant();
         let inputs = self.inputs();
         let mut rounds = 0;
         let (findings, coverage, tests) = loop {
@@ -131,6 +131,24 @@ impl<'a> Run<'a> {
             }
         };
         self.into_analysis(findings, coverage, tests)
+    }
+
+    /// The files that can matter by their words, and those that declare their modules: whether a module is public, or
+    /// there for tests only, stands there.
+    fn relevant(&self) -> Vec<FileId> {
+        let mut wanted: Vec<FileId> = self.sources.iter().filter(|(_, f)| f.relevant).map(|(id, _)| id).collect();
+        for krate in &self.crates {
+            for module in krate.modules.iter().filter(|m| self.sources.file(m.file).relevant) {
+                let mut above = module.parent;
+                while let Some(parent) = above.and_then(|p| krate.modules.get(p.0 as usize)) {
+                    wanted.push(parent.file);
+                    above = parent.parent;
+                }
+            }
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        wanted
     }
 
     /// The files that name no atomic, so that they were not parsed, but that looking up names has led to.

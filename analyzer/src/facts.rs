@@ -30,6 +30,7 @@ pub mod siblings;
 pub mod touch;
 pub mod transfer;
 pub mod value_flow;
+pub mod waiting;
 
 use std::sync::OnceLock;
 

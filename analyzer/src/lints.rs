@@ -15,7 +15,6 @@ use crate::lint::Lint;
 /// Every lint, sorted by name.
 pub static ALL: &[&Lint] = &[
     // lints: begin
-    // lints: end
     &cas::aba_prone_cas::ABA_PRONE_CAS,
     &cas::allocation_in_cas_loop::ALLOCATION_IN_CAS_LOOP,
     &api::arc_count_race::ARC_COUNT_RACE,
@@ -23,9 +22,11 @@ pub static ALL: &[&Lint] = &[
     &cas::cas_loop_reimplements_rmw::CAS_LOOP_REIMPLEMENTS_RMW,
     &access::check_then_act::CHECK_THEN_ACT,
     &access::cloned_atomic::CLONED_ATOMIC,
+    &waiting::hand_rolled_spinlock::HAND_ROLLED_SPINLOCK,
     &cas::ignored_cas_result::IGNORED_CAS_RESULT,
     &layout::ineffective_padding::INEFFECTIVE_PADDING,
     &ordering::invalid_ordering::INVALID_ORDERING,
+    &api::leaked_atomic::LEAKED_ATOMIC,
     &access::misaligned_atomic_cast::MISALIGNED_ATOMIC_CAST,
     &access::mixed_atomic_access::MIXED_ATOMIC_ACCESS,
     &publication::mutation_after_publication::MUTATION_AFTER_PUBLICATION,
@@ -37,6 +38,7 @@ pub static ALL: &[&Lint] = &[
     &ordering::relaxed_refcount_release::RELAXED_REFCOUNT_RELEASE,
     &ordering::relaxed_uniqueness_check::RELAXED_UNIQUENESS_CHECK,
     &cas::side_effects_in_cas_loop::SIDE_EFFECTS_IN_CAS_LOOP,
+    &waiting::spin_in_async::SPIN_IN_ASYNC,
     &waiting::spin_without_hint::SPIN_WITHOUT_HINT,
     &access::split_read_modify_write::SPLIT_READ_MODIFY_WRITE,
     &cas::stale_cas_expected::STALE_CAS_EXPECTED,
@@ -48,4 +50,5 @@ pub static ALL: &[&Lint] = &[
     &layout::unpadded_shards::UNPADDED_SHARDS,
     &access::volatile_as_atomic::VOLATILE_AS_ATOMIC,
     &cas::weak_cas_outside_loop::WEAK_CAS_OUTSIDE_LOOP,
+    // lints: end
 ];

@@ -118,7 +118,8 @@ impl SourceFile {
 }
 
 /// Whether a text can hold code that matters to any lint: it names an atomic type, an ordering, a fence, a cell, a
-/// volatile access or a count of owners, in code or in a comment. A file without any of these words is not parsed unless a fact asks for it.
+/// volatile access or a count of owners, in code or in a comment. A file without any of these words is not parsed
+/// unless a fact asks for it.
 pub fn mentions_atomics(text: &str) -> bool {
     static WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
         // `tomic` is `Atomic` and `atomic`.

@@ -649,7 +649,9 @@ impl Facts<'_> {
                 }
             }
             EventKind::Atomic(_) => Waiting::Works,
-            EventKind::Call(Call { callee: Callee::Value(v), .. }) if self.is_polling_argument(body, *v) => {
+            EventKind::Call(Call { callee: Callee::Value(v), args })
+                if args.is_empty() && self.is_polling_argument(body, *v) =>
+            {
                 Waiting::Asks
             }
             EventKind::Call(call) => {
@@ -712,8 +714,11 @@ impl Facts<'_> {
         let fixed = |v: Option<ValueId>| v.is_some_and(|v| self.is_fixed(body, v, seen.event, 0));
         // One that expects what the location held before the loop waits for nothing: it is stale.
         let stale = seen.expected.ops.iter().any(|&i| self.op(self.seen(body)[i].op).location == op.location);
-        let direct = seen.is_direct() && op.body == body && !stale;
-        constant || direct && fixed(op.expected()) && fixed(op.new_value())
+        let written = match &self.event(body, seen.event).kind {
+            EventKind::Call(call) if !seen.is_direct() => call.args.iter().all(|v| fixed(Some(*v))),
+            _ => seen.is_direct() && fixed(op.expected()) && fixed(op.new_value()),
+        };
+        constant || written && !stale
     }
 
     /// Whether a value is the same in every round of the loops around `event`: it was made before them.
@@ -911,5 +916,9 @@ pub fn is_pure_name(name: &str) -> bool {
             | "borrow"
             | "as_ptr"
             | "count_ones"
+            | "from_millis"
+            | "from_micros"
+            | "from_nanos"
+            | "from_secs"
     )
 }

@@ -315,6 +315,11 @@ impl Facts<'_> {
                 found.push(What::Shared);
             }
             Type::Known(Known::PhantomData | Known::NonNull | Known::MaybeUninit, _) => {}
+            Type::Known(Known::ReadGuard | Known::CellRef, args)
+                if out && args.iter().any(|t| inside(t).contains(&What::Value)) =>
+            {
+                found.push(What::GuardedReference);
+            }
             Type::Known(_, args) | Type::External(_, args) | Type::Tuple(args) => {
                 args.iter().for_each(|t| self.passing(t, name, out, depth + 1, found));
             }

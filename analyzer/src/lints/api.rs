@@ -1,7 +1,8 @@
 //! Types that keep their promises.
-// modules: begin
-// modules: end
 
+// modules: begin
 pub mod arc_count_race;
+pub mod leaked_atomic;
 pub mod unbounded_send_sync;
 pub mod unfulfilled_suppression;
+// modules: end

@@ -1,7 +1,8 @@
 //! A loop that waits for another thread and does not tell the processor.
 
+use super::head;
 use crate::facts::retry::WaitLoop;
-use crate::finding::{Finding, Label, Site};
+use crate::finding::{Finding, Label};
 use crate::ir::AtomicOpKind;
 use crate::lint::{Cx, declare_lint};
 use crate::resolve::BodyId;
@@ -127,13 +128,4 @@ fn report(cx: &Cx<'_>, body: BodyId, wait: &WaitLoop) -> Finding {
             .to_owned(),
     );
     finding
-}
-
-/// The head of a loop: its first line.
-fn head(cx: &Cx<'_>, body: BodyId, span: crate::ir::Span) -> Site {
-    let site = cx.facts.site(body, span);
-    let text = cx.facts.text(site);
-    let len = text.find('\n').unwrap_or(text.len());
-    let line = text[..len].trim_end().trim_end_matches('{').trim_end();
-    cx.facts.site(body, crate::ir::Span::new(span.start, span.start + line.len() as u32))
 }
