@@ -121,20 +121,6 @@ impl<'a> Facts<'a> {
         touch::collect(&mut facts);
         pairing::collect(&mut facts);
         reclaim::collect(&mut facts);
-        if std::env::var_os("ATOMIC_LINT_DUMP").is_some() {
-            for (i, o) in facts.ops.iter().enumerate() {
-                eprintln!(
-                    "{i} {:?} {} {} loc={:?} orders={:?} place={:?} ctx={:?}",
-                    o.kind,
-                    facts.function_name(o.body),
-                    o.span.start,
-                    o.location.map(|l| &facts.locations[l.index()].name),
-                    o.orders,
-                    o.place,
-                    facts.contexts[i]
-                );
-            }
-        } // DEBUG
         facts
     }
 

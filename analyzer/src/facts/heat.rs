@@ -402,12 +402,41 @@ fn swaps_to_link(facts: &Facts<'_>, id: OpId) -> bool {
     })
 }
 
+/// Whether a value is the same each time, as written.
+fn is_literal(facts: &Facts<'_>, body: BodyId, value: ValueId) -> bool {
+    match facts.value(body, value) {
+        ValueKind::Int(_) | ValueKind::Bool(_) | ValueKind::Lit(_) | ValueKind::Path(_) | ValueKind::Unit => true,
+        ValueKind::Cast(v, _) | ValueKind::Neg(v) | ValueKind::Not(v) => is_literal(facts, body, *v),
+        ValueKind::Read(p) if p.proj.is_empty() => match p.base {
+            crate::ir::Base::Local(_, v) | crate::ir::Base::Value(v) => is_literal(facts, body, v),
+            crate::ir::Base::Path(_) => true,
+        },
+        _ => false,
+    }
+}
+
+/// Whether a value comes from the rounds of a loop, even over constants.
+fn varies(facts: &Facts<'_>, body: BodyId, value: ValueId, depth: u32) -> bool {
+    let next = |v: ValueId| varies(facts, body, v, depth + 1);
+    match facts.value(body, value) {
+        _ if depth > 8 => true,
+        ValueKind::Item(_) => true,
+        ValueKind::Cast(v, _) | ValueKind::Neg(v) | ValueKind::Not(v) | ValueKind::Part { of: v, .. } => next(*v),
+        ValueKind::Binary(_, l, r) => next(*l) || next(*r),
+        ValueKind::Read(p) if p.proj.is_empty() => match p.base {
+            crate::ir::Base::Local(_, v) | crate::ir::Base::Value(v) => next(v),
+            crate::ir::Base::Path(_) => false,
+        },
+        _ => false,
+    }
+}
+
 /// A store in a loop, an advance computed from the value before, or one of a handle that is the only writer.
 fn is_frequent_store(facts: &Facts<'_>, id: OpId) -> bool {
     let op = facts.op(id);
     let Some(value) = op.new_value() else { return false };
     let flows = facts.flows_into(op.body, value);
-    if flows.is_constant() || op.atomic.is_some_and(|a| !a.takes_orderings() && a.is_pointer()) {
+    if is_literal(facts, op.body, value) || op.atomic.is_some_and(|a| !a.takes_orderings() && a.is_pointer()) {
         return false;
     }
     let seen = facts.seen(op.body);
@@ -448,7 +477,7 @@ fn is_set_once(facts: &Facts<'_>, location: LocId) -> bool {
         match op.kind {
             AtomicOpKind::Store | AtomicOpKind::Swap => {
                 let Some(v) = op.new_value() else { return false };
-                if !facts.flows_into(op.body, v).is_constant() {
+                if !facts.flows_into(op.body, v).is_constant() || varies(facts, op.body, v, 0) {
                     return false;
                 }
                 values.insert(facts.text(facts.site(op.body, facts.value_span(op.body, v))).to_owned());

@@ -222,8 +222,9 @@ impl Facts<'_> {
             let same_root = target.root != Root::Unknown && target.root == place.root;
             // `slots[new].next`: a node is named by its index.
             let by_index = place.steps.iter().any(|step| match step {
-                Step::Index(Some((b, index))) => {
-                    *b == body && self.derives_from(body, new, *index) && !self.reads_location(retry, body, *index)
+                Step::Index(Some((b, index))) if *b == body => {
+                    let index = self.without_casts(body, *index);
+                    self.derives_from(body, new, index) && !self.reads_location(retry, body, index)
                 }
                 _ => false,
             });
@@ -232,6 +233,17 @@ impl Facts<'_> {
             }
             same_root && !self.is_around_cas(retry, place) || b == body && self.root_flows_into(retry, b, place, new)
         })
+    }
+
+    fn without_casts(&self, body: BodyId, value: ValueId) -> ValueId {
+        match self.value(body, value) {
+            ValueKind::Cast(v, _) => self.without_casts(body, *v),
+            ValueKind::Read(p) if p.proj.is_empty() => match p.base {
+                Base::Local(_, v) | Base::Value(v) if v != value => self.without_casts(body, v),
+                _ => value,
+            },
+            _ => value,
+        }
     }
 
     /// Whether a value comes from the location that the region is about.

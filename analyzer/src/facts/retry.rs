@@ -37,6 +37,8 @@ pub struct WaitLoop {
     pub in_loop: LoopId,
     /// Operations that decide when it ends: indices into the body's seen operations.
     pub waits_on: Vec<usize>,
+    /// Calls of a condition that the callers hand in as a closure, which only reads atomics.
+    pub conditions: Vec<EventId>,
     /// The hint, yield, park, sleep or backoff in it.
     pub hint: Option<EventId>,
 }
@@ -308,14 +310,15 @@ impl Facts<'_> {
         match self.value(body, cond) {
             ValueKind::Not(v) => self.polarity(body, *v, value, tells, depth + 1).map(|p| !p),
             ValueKind::Read(p) => base(p).and_then(|v| self.polarity(body, v, value, tells, depth + 1)),
-            ValueKind::Matches { value: v, pattern } if same(*v) => match pattern {
-                Pattern::Struct { path, .. } | Pattern::Path(path) => match path.last() {
+            ValueKind::Matches { value: v, pattern: Pattern::Struct { path, .. } | Pattern::Path(path) }
+                if same(*v) =>
+            {
+                match path.last() {
                     "Ok" | "Some" => Some(true),
                     "Err" | "None" => Some(false),
                     _ => None,
-                },
-                _ => None,
-            },
+                }
+            }
             ValueKind::Event(e) => match &self.event(body, *e).kind {
                 EventKind::Call(c) => match &c.callee {
                     Callee::Method { receiver, name, .. } if base(receiver).is_some_and(same) => match name.as_str() {
@@ -556,6 +559,7 @@ impl Facts<'_> {
         };
         let blocks: Vec<BlockId> = (0..b.blocks.len() as u32).map(BlockId).filter(|x| inside(*x)).collect();
         let mut waits_on = Vec::new();
+        let mut conditions = Vec::new();
         let mut hint = None;
         for block in &blocks {
             for &e in &b.blocks[block.index()].events {
@@ -564,6 +568,7 @@ impl Facts<'_> {
                     Waiting::Hint => hint = Some(e),
                     Waiting::Polls => waits_on
                         .extend(self.seen(body).iter().enumerate().filter(|(_, s)| s.event == e).map(|(i, _)| i)),
+                    Waiting::Asks => conditions.push(e),
                     Waiting::Works => return None,
                 }
             }
@@ -578,15 +583,21 @@ impl Facts<'_> {
                 _ => return false,
             };
             let flows = self.flows_into(body, cond);
-            leaves && waits_on.iter().any(|w| flows.ops.contains(w) || flows.compared.contains(w))
+            let asked = || {
+                conditions.iter().any(|c| self.result_of(body, *c).is_some_and(|v| self.derives_from(body, cond, v)))
+            };
+            leaves && (waits_on.iter().any(|w| flows.ops.contains(w) || flows.compared.contains(w)) || asked())
         });
-        if waits_on.is_empty() || !decided || waits_on.iter().any(|w| self.moves_on(body, &self.seen(body)[*w], l)) {
+        if waits_on.is_empty() && conditions.is_empty()
+            || !decided
+            || waits_on.iter().any(|w| self.moves_on(body, &self.seen(body)[*w], l))
+        {
             return None;
         }
         if self.waits_for_calm(body, &blocks, &waits_on) || self.steps_through_states(body, &waits_on) {
             return None;
         }
-        Some(WaitLoop { in_loop: l, waits_on, hint })
+        Some(WaitLoop { in_loop: l, waits_on, conditions, hint })
     }
 
     /// Whether the loop tries several transitions of one state word in turn: it comes round only if the state moved.
@@ -636,6 +647,9 @@ impl Facts<'_> {
                 }
             }
             EventKind::Atomic(_) => Waiting::Works,
+            EventKind::Call(Call { callee: Callee::Value(v), .. }) if self.is_polling_argument(body, *v) => {
+                Waiting::Asks
+            }
             EventKind::Call(call) => {
                 let name = match &call.callee {
                     Callee::Path(p) => p.last(),
@@ -694,7 +708,10 @@ impl Facts<'_> {
         let op = self.op(seen.op);
         let constant = seen.expected.is_constant() && seen.stored.is_constant();
         let fixed = |v: Option<ValueId>| v.is_some_and(|v| self.is_fixed(body, v, seen.event, 0));
-        constant || seen.is_direct() && op.body == body && fixed(op.expected()) && fixed(op.new_value())
+        // One that expects what the location held before the loop waits for nothing: it is stale.
+        let stale = seen.expected.ops.iter().any(|&i| self.op(self.seen(body)[i].op).location == op.location);
+        let direct = seen.is_direct() && op.body == body && !stale;
+        constant || direct && fixed(op.expected()) && fixed(op.new_value())
     }
 
     /// Whether a value is the same in every round of the loops around `event`: it was made before them.
@@ -730,19 +747,55 @@ impl Facts<'_> {
 
     fn helper_only_polls(&self, body: BodyId, event: EventId) -> bool {
         let EventKind::Call(call) = &self.event(body, event).kind else { return false };
-        let Target::Fn(def) = self.program.target(body, call) else { return false };
-        let Some(callee) = self.program.body_of(def) else { return false };
-        let ir = self.program.body(callee).ir;
+        match self.program.target(body, call) {
+            Target::Fn(def) => self.program.body_of(def).is_some_and(|callee| self.body_only_polls(callee)),
+            Target::Closure(closure) => self.body_only_polls(closure),
+            _ => false,
+        }
+    }
+
+    fn body_only_polls(&self, body: BodyId) -> bool {
+        let ir = self.program.body(body).ir;
         ir.loops.is_empty()
             && ir
                 .events
                 .iter()
                 .enumerate()
-                .all(|(i, _)| matches!(self.waiting(callee, EventId(i as u32)), Waiting::Polls | Waiting::Harmless))
+                .all(|(i, _)| matches!(self.waiting(body, EventId(i as u32)), Waiting::Polls | Waiting::Harmless))
+    }
+
+    /// Whether a value is a parameter for which callers give closures that only read atomics.
+    fn is_polling_argument(&self, body: BodyId, value: ValueId) -> bool {
+        let b = self.program.body(body);
+        let mut value = value;
+        let index = loop {
+            value = match self.value(body, value) {
+                ValueKind::Param(i) if b.parent.is_none() => break *i,
+                ValueKind::Read(p) | ValueKind::Ref { place: p, .. } if p.proj.is_empty() => match p.base {
+                    Base::Local(_, v) | Base::Value(v) => v,
+                    Base::Path(_) => return false,
+                },
+                ValueKind::Mutated { before, .. } => *before,
+                _ => return false,
+            };
+        };
+        self.callers(b.owner).iter().any(|(caller, event)| {
+            let EventKind::Call(call) = &self.event(*caller, *event).kind else { return false };
+            let skip = u32::from(matches!(call.callee, Callee::Method { .. }));
+            let arg = index.checked_sub(skip).and_then(|i| call.args.get(i as usize));
+            let closure = arg.and_then(|v| self.program.closure_of(*caller, *v));
+            closure.is_some_and(|c| self.seen(c).iter().any(|s| self.only_polls(c, s)) && self.body_only_polls(c))
+        })
+    }
+
+    /// Whether another wait loop stands inside this one.
+    pub fn has_inner_wait(&self, body: BodyId, wait: &WaitLoop, all: &[WaitLoop]) -> bool {
+        let b = self.program.body(body).ir;
+        all.iter().any(|w| w.in_loop != wait.in_loop && loop_within(b, Some(w.in_loop), wait.in_loop))
     }
 
     /// Whether a function of the crate pauses, yields or blocks on its way.
-    fn hints(&self, body: BodyId, call: &crate::ir::Call, depth: u32) -> bool {
+    fn hints(&self, body: BodyId, call: &Call, depth: u32) -> bool {
         let Target::Fn(def) = self.program.target(body, call) else { return false };
         let Some(callee) = self.program.body_of(def).filter(|_| depth < 4) else { return false };
         self.program.body(callee).ir.events.iter().any(|e| match &e.kind {
@@ -759,7 +812,7 @@ impl Facts<'_> {
     }
 
     /// A function of the crate that does nothing but compute.
-    pub fn is_trivial_call(&self, body: BodyId, call: &crate::ir::Call) -> bool {
+    pub fn is_trivial_call(&self, body: BodyId, call: &Call) -> bool {
         let Target::Fn(def) = self.program.target(body, call) else { return false };
         let Some(callee) = self.program.body_of(def) else { return false };
         let ir = self.program.body(callee).ir;
@@ -778,6 +831,8 @@ impl Facts<'_> {
 }
 
 enum Waiting {
+    /// Asks a closure of the caller, which only reads.
+    Asks,
     Harmless,
     Hint,
     Polls,

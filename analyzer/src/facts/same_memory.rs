@@ -35,11 +35,8 @@ impl SameMemory {
                     let at = program.value_ref(body, *v);
                     let list = targets.entry(own.clone()).or_default();
                     // An index says nothing about which element it is.
-                    if let Some(to) = at.location().filter(|_| !at.indexed).map(Key::of).filter(|k| *k != own) {
-                        if !list.contains(&to) {
-                            list.push(to);
-                        }
-                    }
+                    let to = at.location().filter(|_| !at.indexed).map(Key::of);
+                    list.extend(to.filter(|k| *k != own && !list.contains(k)));
                 }
             }
         }

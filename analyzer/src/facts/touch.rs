@@ -90,10 +90,8 @@ fn own(facts: &Facts<'_>, body: BodyId) -> Vec<Touch> {
         match &event.kind {
             EventKind::Read(place) => at.place(place, TouchKind::Read),
             EventKind::Write { place, .. } => at.place(place, TouchKind::Write),
-            EventKind::Borrow { place, mutable, raw } => {
-                if !*raw {
-                    at.place(place, if *mutable { TouchKind::MutRef } else { TouchKind::Ref });
-                }
+            EventKind::Borrow { place, mutable, raw: false } => {
+                at.place(place, if *mutable { TouchKind::MutRef } else { TouchKind::Ref });
             }
             EventKind::Atomic(op) => at.place(&op.receiver, TouchKind::Ref),
             EventKind::Call(call) => at.call(call),
@@ -140,10 +138,10 @@ impl Finder<'_, '_> {
     /// The accesses that naming `place` makes: one for each raw pointer on the way; the last is of kind `kind`.
     fn place(&mut self, place: &Place, kind: TouchKind) {
         let program = self.facts.program;
-        if let Base::Path(path) = &place.base {
-            if self.is_static_mut(path) {
-                self.push(place, kind, Flows { other: true, ..Flows::default() }, None, true, false);
-            }
+        if let Base::Path(path) = &place.base
+            && self.is_static_mut(path)
+        {
+            self.push(place, kind, Flows { other: true, ..Flows::default() }, None, true, false);
         }
         let raw: Vec<usize> = (0..place.proj.len()).filter(|&i| self.is_raw_deref(place, i)).collect();
         for (n, &i) in raw.iter().enumerate() {
@@ -155,11 +153,13 @@ impl Finder<'_, '_> {
         }
         let has_field = place.proj.iter().any(|p| matches!(p, Proj::Field(_)));
         let (Base::Local(_, v) | Base::Value(v)) = &place.base else { return };
-        if raw.is_empty() && has_field && program.type_of(self.body, *v).is_pointer() {
-            if let Some(origin) = self.raw_origin(*v, 0) {
-                let flows = self.facts.flows_into(self.body, origin);
-                self.push(place, kind, flows, Some(origin), false, true);
-            }
+        if raw.is_empty()
+            && has_field
+            && program.type_of(self.body, *v).is_pointer()
+            && let Some(origin) = self.raw_origin(*v, 0)
+        {
+            let flows = self.facts.flows_into(self.body, origin);
+            self.push(place, kind, flows, Some(origin), false, true);
         }
     }
 

@@ -285,6 +285,8 @@ fn torn<'f>(facts: &'f Facts<'_>, body: BodyId, a: usize, b: usize, how: &Combin
         || is_guarded(facts, first, second, update)
         || is_validated(facts, body, first, second)
         || is_fenced(facts, body, first, second)
+        || is_claimed(facts, body, second.event, 0)
+        || is_published(facts, first, second, update)
         || is_stamp(facts, first, second)
         || is_retested(facts, body, first, how)
         || is_hint(facts, body, how)
@@ -331,6 +333,28 @@ fn is_fenced(facts: &Facts<'_>, body: BodyId, first: &Seen, second: &Seen) -> bo
             && flow.dominates(first.event, id)
             && flow.dominates(id, second.event)
     })
+}
+
+/// An RMW whose result is used comes first, here or in every caller: it may have claimed the object for this reader.
+fn is_claimed(facts: &Facts<'_>, body: BodyId, event: EventId, depth: u32) -> bool {
+    let flow = facts.flow(body);
+    let here = facts.seen(body).iter().any(|s| {
+        let op = facts.op(s.op);
+        op.kind.is_rmw() && op.result.is_some() && s.event != event && flow.dominates(s.event, event)
+    });
+    let owner = facts.program.body(body).owner;
+    let callers = facts.callers(owner);
+    let private = depth < 2 && !callers.is_empty() && !facts.is_external(owner);
+    here || private && callers.iter().all(|(caller, call)| is_claimed(facts, *caller, *call, depth + 1))
+}
+
+/// A flag that is raised after the value and read before it: whoever sees the flag sees the value.
+fn is_published(facts: &Facts<'_>, first: &Seen, second: &Seen, update: &JointUpdate) -> bool {
+    let (flag, value) = (facts.op(first.op), facts.op(second.op));
+    let order = facts.op(update.second.0).location == flag.location
+        && facts.op(update.first.0).location == value.location
+        && facts.op(update.second.0).orders.releases();
+    flag.value_type == Type::Prim("bool") && flag.orders.acquires() && order
 }
 
 /// What is handed out is compared with fresh loads by another function: a stamp that is checked before it counts.

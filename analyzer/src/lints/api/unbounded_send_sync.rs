@@ -165,7 +165,7 @@ fn by_impl(cx: &Cx<'_>, adt: DefId, imp: DefId, promised: Marker, shielded: bool
 /// Whether the type hands its parameter out through an atomic; with no bound at all, a cell is enough.
 fn is_subject(cx: &Cx<'_>, adt: DefId, name: &str, asked: Asked) -> bool {
     let in_cell = cx.facts.holds_in_cell(adt, name) && !asked.send && !asked.sync;
-    match cx.facts.program.is_reachable(adt) {
+    match cx.facts.program.def(adt).item.vis == Vis::Pub {
         true => cx.facts.reaches_atomic(adt) || in_cell,
         false => cx.facts.is_built_on_atomic(adt, name),
     }

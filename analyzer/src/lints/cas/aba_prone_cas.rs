@@ -143,7 +143,11 @@ pub fn prone<'f>(facts: &'f Facts<'_>, id: OpId) -> Option<Prone<'f>> {
 fn look_inside(facts: &Facts<'_>, body: BodyId, new: ValueId, expected: ValueId) -> Option<ValueId> {
     let leads_there = |place: &Place| {
         let through_base = match place.base {
-            Base::Local(_, v) | Base::Value(v) => !place.proj.is_empty() && is_old(facts, body, v, expected),
+            // Memory behind the old value, not a field of what was decoded from it.
+            Base::Local(_, v) | Base::Value(v) => {
+                let follows = place.proj.contains(&Proj::Deref) || facts.program.type_of(body, v).is_pointer();
+                !place.proj.is_empty() && follows && is_old(facts, body, v, expected)
+            }
             Base::Path(_) => false,
         };
         through_base || place.proj.iter().any(|p| matches!(p, Proj::Index(v) if facts.derives_from(body, *v, expected)))

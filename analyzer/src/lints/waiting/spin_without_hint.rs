@@ -73,10 +73,19 @@ declare_lint! {
 }
 
 fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
-    for body in cx.facts.bodies_with_ops() {
-        for wait in cx.facts.wait_loops(body) {
-            if wait.hint.is_none() && !cx.facts.is_model_only(body) && !cx.facts.runs_on_executor(body) {
-                out.push(report(cx, body, &wait));
+    for body in cx.facts.program.body_ids() {
+        let b = cx.facts.program.body(body);
+        if b.ir.loops.is_empty() || cx.facts.program.def(b.owner).is_test {
+            continue;
+        }
+        // In a future the wait itself is the mistake, with a hint or without.
+        if cx.facts.is_model_only(body) || cx.facts.runs_on_executor(body) {
+            continue;
+        }
+        let waits = cx.facts.wait_loops(body);
+        for wait in &waits {
+            if wait.hint.is_none() && !cx.facts.has_inner_wait(body, wait, &waits) {
+                out.push(report(cx, body, wait));
             }
         }
     }
@@ -91,6 +100,11 @@ fn report(cx: &Cx<'_>, body: BodyId, wait: &WaitLoop) -> Finding {
     let message = format!("this loop waits for {what} at full speed, in the way of the thread it waits for");
     let primary = Label::new(head(cx, body, looped.span), "no `spin_loop`, yield, park or backoff in here");
     let mut finding = cx.finding(&SPIN_WITHOUT_HINT, body, primary, message);
+    for &call in &wait.conditions {
+        finding
+            .secondary
+            .push(Label::new(facts.event_site(body, call), "the caller's condition, which reads an atomic"));
+    }
     for &w in wait.waits_on.iter().take(3) {
         let seen = &facts.seen(body)[w];
         let op = facts.op(seen.op);
