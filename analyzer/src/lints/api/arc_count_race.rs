@@ -2,7 +2,7 @@
 
 use crate::facts::Facts;
 use crate::finding::{Finding, Interleaving, Label, Site};
-use crate::ir::{Base, BlockId, Callee, EventId, EventKind, Path, Terminator, ValueId, ValueKind};
+use crate::ir::{Base, BlockId, Callee, Event, EventId, EventKind, Path, Terminator, ValueId, ValueKind};
 use crate::lint::{Cx, declare_lint};
 use crate::resolve::BodyId;
 use crate::resolve::calls::Target;
@@ -194,12 +194,19 @@ fn is_log(facts: &Facts<'_>, body: BodyId, event: EventId) -> bool {
 /// An exclusive lock is held, and the crate makes no `Weak` that could be upgraded without it.
 fn is_locked(facts: &Facts<'_>, body: BodyId, event: EventId) -> bool {
     let held = facts.guards(body).at(facts, body, event).iter().any(|(_, shared)| !shared);
-    held && !makes_weak(facts)
+    held && !makes_weak(facts, facts.program.def(facts.program.body(body).owner).krate)
 }
 
-fn makes_weak(facts: &Facts<'_>) -> bool {
-    let makes = |e: &crate::ir::Event| matches!(&e.kind, EventKind::Call(c) if matches!(&c.callee, Callee::Path(p) if matches!(p.last(), "downgrade" | "new_cyclic")));
-    facts.program.bodies.iter().any(|b| b.ir.events.iter().any(makes))
+fn makes_weak(facts: &Facts<'_>, krate: usize) -> bool {
+    let makes = |event: &Event| match &event.kind {
+        EventKind::Call(call) => match &call.callee {
+            Callee::Path(path) => matches!(path.last(), "downgrade" | "new_cyclic"),
+            _ => false,
+        },
+        _ => false,
+    };
+    let mut own = facts.program.bodies.iter().filter(|b| facts.program.def(b.owner).krate == krate);
+    own.any(|b| b.ir.events.iter().any(makes))
 }
 
 fn report_count(cx: &Cx<'_>, body: BodyId, event: EventId, function: &str, decided: ValueId) -> Finding {
