@@ -136,9 +136,13 @@ impl<'a> Run<'a> {
     /// The files that can matter by their words, and those that declare their modules: whether a module is public, or
     /// there for tests only, stands there.
     fn relevant(&self) -> Vec<FileId> {
-        let mut wanted: Vec<FileId> = self.sources.iter().filter(|(_, f)| f.relevant).map(|(id, _)| id).collect();
+        let matters = |m: &&source::ModuleFile| {
+            self.sources.file(m.file).relevant && (self.request.tests || m.condition != source::Condition::InTests)
+        };
+        let mut wanted: Vec<FileId> = Vec::new();
         for krate in &self.crates {
-            for module in krate.modules.iter().filter(|m| self.sources.file(m.file).relevant) {
+            for module in krate.modules.iter().filter(matters) {
+                wanted.push(module.file);
                 let mut above = module.parent;
                 while let Some(parent) = above.and_then(|p| krate.modules.get(p.0 as usize)) {
                     wanted.push(parent.file);

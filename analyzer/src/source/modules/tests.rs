@@ -17,7 +17,12 @@ fn describe(text: &str, relative: Option<&str>) -> Vec<String> {
                 format!("include {argument:?}{}", if *items { "" } else { " as code" })
             }
         };
-        format!("{files}{}", if decl.conditional { " ?" } else { "" })
+        let mark = match decl.condition {
+            Condition::Always => "",
+            Condition::Sometimes => " ?",
+            Condition::InTests => " ? in tests",
+        };
+        format!("{files}{mark}")
     };
     scan(text).iter().map(describe).collect()
 }
