@@ -87,7 +87,8 @@ pub fn analyze(plan: &Plan, request: &Request<'_>) -> Result<Analysis, NoThreads
 /// Lowers one text on a thread of the right stack size.
 pub fn lower_one(text: &str) -> std::io::Result<Result<ir::File, ParseError>> {
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(lower::STACK).spawn_scoped(scope, || lower::lower(text))?;
+        let thread =
+            std::thread::Builder::new().stack_size(lower::STACK).spawn_scoped(scope, || lower::lower(text, true))?;
         thread.join().map_err(|_| std::io::Error::other("the parser has failed"))
     })
 }
@@ -166,8 +167,8 @@ impl<'a> Run<'a> {
 
     /// Parses files, in parallel.
     fn lower(&mut self, files: Vec<FileId>) {
-        let sources = &self.sources;
-        let lowered: Vec<_> = files.par_iter().map(|&id| (id, lower::lower(&sources.file(id).text))).collect();
+        let (sources, tests) = (&self.sources, self.request.tests);
+        let lowered: Vec<_> = files.par_iter().map(|&id| (id, lower::lower(&sources.file(id).text, tests))).collect();
         for (id, result) in lowered {
             match result {
                 Ok(file) => self.files[id.0 as usize] = Some(file),
