@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod alignment;
+pub mod attempt;
 pub mod carried;
 pub mod context;
 pub mod control;
@@ -14,6 +15,7 @@ pub mod guards;
 pub mod heat;
 pub mod initial;
 pub mod layout;
+pub mod outcome;
 pub mod pairing;
 pub mod plain;
 pub mod publication;
@@ -30,6 +32,7 @@ pub mod siblings;
 pub mod touch;
 pub mod transfer;
 pub mod value_flow;
+pub mod wait_loop;
 pub mod waiting;
 
 use std::sync::OnceLock;
