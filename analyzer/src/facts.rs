@@ -17,8 +17,8 @@ pub mod layout;
 pub mod pairing;
 pub mod plain;
 pub mod publication;
-pub mod reclaim;
 pub mod reclamation;
+pub mod refcount;
 pub mod region;
 pub mod required;
 pub mod retry;
@@ -121,7 +121,7 @@ impl<'a> Facts<'a> {
         facts.contexts = context::of_all(&facts);
         touch::collect(&mut facts);
         pairing::collect(&mut facts);
-        reclaim::collect(&mut facts);
+        reclamation::collect(&mut facts);
         facts
     }
 
