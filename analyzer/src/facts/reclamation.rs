@@ -304,7 +304,7 @@ impl Facts<'_> {
 
     /// Before it follows the pointer, the reader writes another atomic, by which whoever frees can know of it: a count of
     /// readers, a hazard slot.
-    fn is_announced(&self, body: BodyId, load: usize, used: EventId) -> bool {
+    pub(super) fn is_announced(&self, body: BodyId, load: usize, used: EventId) -> bool {
         let flow = self.flow(body);
         let own = self.op(self.seen(body)[load].op).location;
         let through_pointer =

@@ -2,6 +2,7 @@
 
 // modules: begin
 pub mod invalid_ordering;
+pub mod refcount_resurrection;
 pub mod relaxed_lock;
 pub mod relaxed_refcount_release;
 pub mod relaxed_uniqueness_check;

@@ -89,12 +89,21 @@ declare_lint! {
 fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
     let facts = cx.facts;
     for location in (0..facts.locations.len() as u32).map(LocId) {
-        let Some(release) = facts.release_of(location) else { continue };
-        let readers = facts.unprotected_readers(location, &release);
-        if !readers.is_empty() && !is_left_to_aba(facts, location, &release) {
+        if let Some((release, readers)) = released_early(facts, location) {
             out.push(report(cx, location, &release, &readers));
         }
     }
+}
+
+/// Whether this lint speaks of a location; `refcount_resurrection` leaves counts found through it to this lint.
+pub fn is_reported(facts: &Facts<'_>, location: LocId) -> bool {
+    released_early(facts, location).is_some()
+}
+
+fn released_early(facts: &Facts<'_>, location: LocId) -> Option<(Release, Vec<Reader>)> {
+    let release = facts.release_of(location)?;
+    let readers = facts.unprotected_readers(location, &release);
+    (!readers.is_empty() && !is_left_to_aba(facts, location, &release)).then_some((release, readers))
 }
 
 /// Where the function that frees also looks inside the node for its CAS, `aba_prone_cas` speaks of both.
