@@ -11,6 +11,7 @@ pub mod control;
 pub mod effects;
 pub mod flow;
 pub mod guards;
+pub mod handover;
 pub mod heat;
 pub mod initial;
 pub mod layout;

@@ -49,6 +49,7 @@ pub static ALL: &[&Lint] = &[
     &api::unfulfilled_suppression::UNFULFILLED_SUPPRESSION,
     &layout::unpadded_hot_atomics::UNPADDED_HOT_ATOMICS,
     &layout::unpadded_shards::UNPADDED_SHARDS,
+    &ordering::use_after_release::USE_AFTER_RELEASE,
     &access::volatile_as_atomic::VOLATILE_AS_ATOMIC,
     &cas::weak_cas_outside_loop::WEAK_CAS_OUTSIDE_LOOP,
     // lints: end

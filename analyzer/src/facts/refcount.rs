@@ -223,7 +223,7 @@ impl Facts<'_> {
         })
     }
 
-    fn deallocates(&self, body: BodyId, event: EventId, depth: u32) -> bool {
+    pub(super) fn deallocates(&self, body: BodyId, event: EventId, depth: u32) -> bool {
         let EventKind::Call(call) = &self.event(body, event).kind else { return false };
         if matches!(self.callee_name(call), "dealloc" | "deallocate" | "from_raw" | "from_raw_in") {
             return true;

@@ -6,4 +6,5 @@ pub mod refcount_resurrection;
 pub mod relaxed_lock;
 pub mod relaxed_refcount_release;
 pub mod relaxed_uniqueness_check;
+pub mod use_after_release;
 // modules: end
