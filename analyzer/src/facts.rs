@@ -12,6 +12,7 @@ pub mod control;
 pub mod effects;
 pub mod flow;
 pub mod guards;
+pub mod handover;
 pub mod heat;
 pub mod initial;
 pub mod layout;
@@ -19,8 +20,8 @@ pub mod outcome;
 pub mod pairing;
 pub mod plain;
 pub mod publication;
-pub mod reclaim;
 pub mod reclamation;
+pub mod refcount;
 pub mod region;
 pub mod required;
 pub mod retry;
@@ -126,7 +127,7 @@ impl<'a> Facts<'a> {
         facts.contexts = context::of_all(&facts);
         touch::collect(&mut facts);
         pairing::collect(&mut facts);
-        reclaim::collect(&mut facts);
+        reclamation::collect(&mut facts);
         facts
     }
 

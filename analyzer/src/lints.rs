@@ -33,6 +33,7 @@ pub static ALL: &[&Lint] = &[
     &publication::mutation_after_publication::MUTATION_AFTER_PUBLICATION,
     &access::old_value_confusion::OLD_VALUE_CONFUSION,
     &cas::premature_reclamation::PREMATURE_RECLAMATION,
+    &ordering::refcount_resurrection::REFCOUNT_RESURRECTION,
     &publication::relaxed_cas_failure::RELAXED_CAS_FAILURE,
     &ordering::relaxed_lock::RELAXED_LOCK,
     &publication::relaxed_publication::RELAXED_PUBLICATION,
@@ -51,6 +52,7 @@ pub static ALL: &[&Lint] = &[
     &api::unfulfilled_suppression::UNFULFILLED_SUPPRESSION,
     &layout::unpadded_hot_atomics::UNPADDED_HOT_ATOMICS,
     &layout::unpadded_shards::UNPADDED_SHARDS,
+    &ordering::use_after_release::USE_AFTER_RELEASE,
     &access::volatile_as_atomic::VOLATILE_AS_ATOMIC,
     &cas::weak_cas_outside_loop::WEAK_CAS_OUTSIDE_LOOP,
     // lints: end

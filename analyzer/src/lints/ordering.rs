@@ -2,7 +2,9 @@
 
 // modules: begin
 pub mod invalid_ordering;
+pub mod refcount_resurrection;
 pub mod relaxed_lock;
 pub mod relaxed_refcount_release;
 pub mod relaxed_uniqueness_check;
+pub mod use_after_release;
 // modules: end
