@@ -43,11 +43,13 @@ pub static ALL: &[&Lint] = &[
     &access::split_read_modify_write::SPLIT_READ_MODIFY_WRITE,
     &cas::stale_cas_expected::STALE_CAS_EXPECTED,
     &access::store_clobbers_rmw::STORE_CLOBBERS_RMW,
+    &ordering::store_load_reordering::STORE_LOAD_REORDERING,
     &access::torn_snapshot::TORN_SNAPSHOT,
     &api::unbounded_send_sync::UNBOUNDED_SEND_SYNC,
     &api::unfulfilled_suppression::UNFULFILLED_SUPPRESSION,
     &layout::unpadded_hot_atomics::UNPADDED_HOT_ATOMICS,
     &layout::unpadded_shards::UNPADDED_SHARDS,
+    &publication::unpaired_ordering::UNPAIRED_ORDERING,
     &access::volatile_as_atomic::VOLATILE_AS_ATOMIC,
     &cas::weak_cas_outside_loop::WEAK_CAS_OUTSIDE_LOOP,
     // lints: end

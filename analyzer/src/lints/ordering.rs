@@ -5,4 +5,5 @@ pub mod invalid_ordering;
 pub mod relaxed_lock;
 pub mod relaxed_refcount_release;
 pub mod relaxed_uniqueness_check;
+pub mod store_load_reordering;
 // modules: end
