@@ -10,9 +10,11 @@ pub mod carried;
 pub mod context;
 pub mod control;
 pub mod effects;
+pub mod exposure;
 pub mod flow;
 pub mod guards;
 pub mod handover;
+pub mod handshake;
 pub mod heat;
 pub mod initial;
 pub mod layout;
@@ -30,6 +32,7 @@ mod same_memory;
 pub mod shards;
 pub mod sharing;
 pub mod siblings;
+pub mod sides;
 pub mod touch;
 pub mod transfer;
 pub mod value_flow;
@@ -81,6 +84,8 @@ pub struct Facts<'a> {
     retries: OnceLock<Vec<region::Retry>>,
     heat: OnceLock<heat::Heat>,
     plain: OnceLock<FxHashMap<LocId, Vec<plain::Plain>>>,
+    exposure: OnceLock<exposure::Exposure>,
+    handshakes: OnceLock<handshake::Handshakes>,
     joint: OnceLock<FxHashMap<siblings::Pair, Vec<siblings::JointUpdate>>>,
     holders: OnceLock<transfer::Holders>,
     pub coverage: Coverage,
@@ -112,6 +117,8 @@ impl<'a> Facts<'a> {
             retries: OnceLock::new(),
             callers: table.callers,
             plain: OnceLock::new(),
+            exposure: OnceLock::new(),
+            handshakes: OnceLock::new(),
             joint: OnceLock::new(),
             heat: OnceLock::new(),
             holders: OnceLock::new(),
