@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::coverage::{Coverage, Skip, Why};
-use crate::facts::Facts;
+use crate::facts::{Facts, access};
 use crate::finding::{Finding, Label, Site};
 use crate::ir::{self, Span};
 use crate::lint::{Cx, Lint, Options, Outlines};
@@ -126,9 +126,9 @@ impl<'a> Run<'a> {
             self.lower(std::mem::take(&mut wanted));
             rounds += 1;
             let program = Program::build(&self.files, inputs.clone());
-            let facts = Facts::build(&program, &self.sources, self.request.tests);
             wanted = self.wanted(&program);
             if wanted.is_empty() || rounds == ROUNDS {
+                let facts = Facts::build(&program, &self.sources, self.request.tests);
                 let tests = if self.request.tests { Vec::new() } else { tests(&program) };
                 break (self.check_all(&facts), self.coverage(&facts), tests);
             }
@@ -154,8 +154,11 @@ impl<'a> Run<'a> {
         wanted
     }
 
-    /// The files that name no atomic, so that they were not parsed, but that looking up names has led to.
+    /// The files that name no atomic, so that they were not parsed, but that what stands around atomics leads to.
     fn wanted(&self, program: &Program<'_>) -> Vec<FileId> {
+        // Linking has looked up every name; most of them don't matter.
+        program.take_wanted();
+        access::sound_out(program, self.request.tests);
         let tried = |id: &FileId| self.files[id.0 as usize].is_some() || self.errors.iter().any(|(e, _)| e == id);
         program.take_wanted().into_iter().filter(|id| !tried(id)).collect()
     }

@@ -78,6 +78,7 @@ pub struct Facts<'a> {
     heat: OnceLock<heat::Heat>,
     plain: OnceLock<FxHashMap<LocId, Vec<plain::Plain>>>,
     joint: OnceLock<FxHashMap<siblings::Pair, Vec<siblings::JointUpdate>>>,
+    holders: OnceLock<transfer::Holders>,
     pub coverage: Coverage,
 }
 
@@ -109,6 +110,7 @@ impl<'a> Facts<'a> {
             plain: OnceLock::new(),
             joint: OnceLock::new(),
             heat: OnceLock::new(),
+            holders: OnceLock::new(),
             coverage: table.coverage,
         };
         access::see_through_helpers(&mut facts);
@@ -191,8 +193,7 @@ impl<'a> Facts<'a> {
 
     /// The value that an event gives, if anything uses it.
     pub fn result_of(&self, body: BodyId, event: EventId) -> Option<ValueId> {
-        let values = &self.program.body(body).ir.values;
-        values.iter().position(|v| v.kind == ValueKind::Event(event)).map(|i| ValueId(i as u32))
+        self.program.result(body, event)
     }
 
     pub fn site(&self, body: BodyId, span: Span) -> Site {

@@ -6,6 +6,7 @@
 
 pub mod calls;
 pub mod infer;
+mod memo;
 pub mod modules;
 pub mod places;
 pub mod reach;
@@ -18,6 +19,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::ir::{self, BodyIdx, Cfg, Item, ItemKind};
 use crate::source::FileId;
+use memo::Memo;
 pub use modules::{Binding, Mod, Res};
 pub use types::{Atomic, Known, Type};
 
@@ -84,9 +86,25 @@ pub struct BodyRef<'a> {
     /// Where names are looked up.
     pub scope: ModId,
     pub parent: Option<BodyId>,
-    pub types: Vec<OnceLock<Type>>,
-    /// Per value: whether another value, an event or a terminator uses it.
-    used: OnceLock<Vec<bool>>,
+    /// Per value.
+    types: OnceLock<Box<[OnceLock<Type>]>>,
+    /// Per event: what its call reaches.
+    targets: OnceLock<Box<[OnceLock<calls::Target>]>>,
+    uses: OnceLock<Uses>,
+}
+
+impl BodyRef<'_> {
+    fn type_cell(&self, value: ir::ValueId) -> Option<&OnceLock<Type>> {
+        self.types.get_or_init(|| empty_cells(self.ir.values.len())).get(value.index())
+    }
+
+    fn target_cell(&self, event: usize) -> Option<&OnceLock<calls::Target>> {
+        self.targets.get_or_init(|| empty_cells(self.ir.events.len())).get(event)
+    }
+}
+
+fn empty_cells<T>(count: usize) -> Box<[OnceLock<T>]> {
+    std::iter::repeat_with(OnceLock::new).take(count).collect()
 }
 
 /// Everything that was lowered, with its names linked.
@@ -101,7 +119,6 @@ pub struct Program<'a> {
     /// By the item's address.
     def_ids: FxHashMap<usize, DefId>,
     crate_roots: Vec<ModId>,
-    children: FxHashMap<(ModId, String), ModId>,
     /// Inherent and trait methods by the type they are written for.
     methods: FxHashMap<DefId, FxHashMap<&'a str, Vec<DefId>>>,
     /// Impl blocks by self type.
@@ -112,7 +129,9 @@ pub struct Program<'a> {
     foreign_methods: FxHashMap<&'a str, Vec<DefId>>,
     deref_targets: FxHashMap<DefId, (DefId, &'a ir::Ty)>,
     /// What imports lead to, once followed.
-    imported: Mutex<FxHashMap<(usize, modules::Space), Res>>,
+    imported: Memo<(usize, modules::Space), Res>,
+    /// Types as written, by the item whose names they see and their address.
+    lowered: Memo<(DefId, usize), Type>,
     globs_linked: bool,
     wanted: Mutex<FxHashSet<FileId>>,
     accessors: Vec<OnceLock<Option<places::Accessor>>>,
@@ -136,13 +155,13 @@ impl<'a> Program<'a> {
             body_ids: FxHashMap::default(),
             def_ids: FxHashMap::default(),
             crate_roots: Vec::new(),
-            children: FxHashMap::default(),
             methods: FxHashMap::default(),
             impls: FxHashMap::default(),
             trait_impls: FxHashMap::default(),
             foreign_methods: FxHashMap::default(),
             deref_targets: FxHashMap::default(),
-            imported: Mutex::new(FxHashMap::default()),
+            imported: Memo::default(),
+            lowered: Memo::default(),
             globs_linked: false,
             wanted: Mutex::new(FxHashSet::default()),
             accessors: Vec::new(),
@@ -208,12 +227,20 @@ impl<'a> Program<'a> {
         self.body_id(d.file, idx)
     }
 
+    /// The value that stands for what an event gives.
+    pub fn result(&self, body: BodyId, event: ir::EventId) -> Option<ir::ValueId> {
+        self.uses(body).results.get(event.index()).copied().flatten()
+    }
+
     /// What an event gives, if anything reads it.
     pub fn used_result(&self, body: BodyId, event: ir::EventId) -> Option<ir::ValueId> {
+        let value = self.result(body, event)?;
+        self.uses(body).used.get(value.index()).copied().unwrap_or(true).then_some(value)
+    }
+
+    fn uses(&self, body: BodyId) -> &Uses {
         let b = self.body(body);
-        let value = b.ir.values.iter().position(|v| v.kind == ir::ValueKind::Event(event))?;
-        let value = ir::ValueId(value as u32);
-        b.used.get_or_init(|| used_values(b.ir)).get(value.index()).copied().unwrap_or(true).then_some(value)
+        b.uses.get_or_init(|| Uses::of(b.ir))
     }
 
     /// Whether nothing reads what an event gives.
@@ -395,6 +422,51 @@ impl<'a> Program<'a> {
         self.trait_impls = trait_impls;
         self.foreign_methods = foreign;
         self.deref_targets = derefs;
+    }
+}
+
+/// How the values of a body hang together, looked through once.
+#[derive(Debug)]
+struct Uses {
+    /// Per value: whether another value, an event or a terminator uses it.
+    used: Vec<bool>,
+    /// Per event: the value that stands for what it gives.
+    results: Vec<Option<ir::ValueId>>,
+    /// The events to which closures and `async` blocks made here are handed.
+    closures: FxHashMap<BodyIdx, ir::EventId>,
+}
+
+impl Uses {
+    fn of(body: &ir::Body) -> Uses {
+        let mut results = vec![None; body.events.len()];
+        let mut made: FxHashMap<ir::ValueId, BodyIdx> = FxHashMap::default();
+        let mut seen: FxHashSet<BodyIdx> = FxHashSet::default();
+        for (i, value) in body.values.iter().enumerate() {
+            let id = ir::ValueId(i as u32);
+            match value.kind {
+                ir::ValueKind::Event(e) => {
+                    if let Some(slot @ None) = results.get_mut(e.index()) {
+                        *slot = Some(id);
+                    }
+                }
+                ir::ValueKind::Closure(b) | ir::ValueKind::AsyncBlock(b) if seen.insert(b) => {
+                    made.insert(id, b);
+                }
+                _ => {}
+            }
+        }
+        let mut closures = FxHashMap::default();
+        for (i, event) in body.events.iter().enumerate() {
+            let args = match &event.kind {
+                ir::EventKind::Call(c) => &c.args,
+                ir::EventKind::Atomic(op) => &op.args,
+                _ => continue,
+            };
+            for closure in args.iter().filter_map(|a| made.get(a)) {
+                closures.entry(*closure).or_insert(ir::EventId(i as u32));
+            }
+        }
+        Uses { used: used_values(body), results, closures }
     }
 }
 

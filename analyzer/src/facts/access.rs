@@ -1,13 +1,13 @@
 //! The access table: every atomic operation, the location it touches, and what each body does through helpers.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Facts;
 use super::same_memory::SameMemory;
 use super::value_flow::Flows;
 use crate::ir::{
-    AtomicOpKind, Callee, EventId, EventKind, ItemKind, Ordering, OrderingArg, OrderingKind, Place, Span, ValueId,
-    ValueKind,
+    AtomicOpKind, Call, Callee, EventId, EventKind, ItemKind, Ordering, OrderingArg, OrderingKind, Place, Span,
+    ValueId, ValueKind,
 };
 use crate::resolve::calls::{Target, atomic_method};
 use crate::resolve::places::{LocationKey, PlaceRef, Root};
@@ -263,6 +263,49 @@ pub(super) fn collect<'a>(program: &'a Program<'a>, tests: bool) -> Table<'a> {
     coverage.resolved_ops = ops.iter().filter(|o| o.location.is_some()).count();
     coverage.locations = locations.len();
     Table { ops, locations, callers, coverage }
+}
+
+/// Looks up the names that the facts about atomics depend on, so that the program notes which files it would have had to
+/// see: the types of what operations are performed on, the functions called around them, and the types of the fields
+/// that lie beside atomics.
+pub(crate) fn sound_out(program: &Program<'_>, tests: bool) {
+    let mut around: FxHashSet<BodyId> = FxHashSet::default();
+    let mut owners: Vec<DefId> = Vec::new();
+    let bodies = || program.body_ids().filter(|b| tests || !program.def(program.body(*b).owner).is_test);
+    for body in bodies() {
+        for event in &program.body(body).ir.events {
+            let receiver = match &event.kind {
+                EventKind::Atomic(op) => &op.receiver,
+                EventKind::Call(Call { callee: Callee::Method { receiver, name, .. }, args }) => {
+                    if atomic_method(Atomic::Int, name, args.len()).is_none()
+                        || program.as_atomic(&program.place_type(body, receiver)).is_none()
+                    {
+                        continue;
+                    }
+                    receiver
+                }
+                _ => continue,
+            };
+            around.insert(program.outermost(body));
+            owners.extend(program.place_ref(body, receiver).field.map(|(adt, _)| adt));
+        }
+    }
+    for body in bodies().filter(|b| around.contains(&program.outermost(*b))) {
+        for event in &program.body(body).ir.events {
+            if let EventKind::Call(call) = &event.kind {
+                program.target(body, call);
+            }
+        }
+    }
+    let mut seen: FxHashSet<DefId> = FxHashSet::default();
+    while let Some(adt) = owners.pop() {
+        if seen.insert(adt)
+            && let ItemKind::Struct(s) = &program.def(adt).item.kind
+        {
+            let types = s.fields.iter().map(|f| program.lower_type(adt, &f.ty));
+            owners.extend(types.filter_map(|t| if let Type::Adt(inner, _) = t { Some(inner) } else { None }));
+        }
+    }
 }
 
 /// The parts of an operation as written.

@@ -4,6 +4,8 @@
 //! once needs `T: Sync`. What an API can do is read from its signatures: methods, associated types of `Deref` and
 //! iterators, closures that are handed a `T`.
 
+use rustc_hash::FxHashMap;
+
 use super::Facts;
 use crate::ir::{
     Base, Bound, Callee, EventKind, Function, GenericKind, Generics, ItemKind, Place, Receiver, Ty, ValueKind, Vis,
@@ -449,21 +451,11 @@ impl Facts<'_> {
             return false;
         }
         let answers = |d: DefId| [Marker::Send, Marker::Sync].into_iter().any(|m| !self.marker_impls(d, m).is_empty());
-        self.program.def_ids().filter(|&holder| holder != adt).any(|holder| {
-            let fields: Vec<&Ty> = match &self.program.def(holder).item.kind {
-                ItemKind::Struct(s) | ItemKind::Union(s) => s.fields.iter().map(|f| &f.ty).collect(),
-                ItemKind::Enum(e) => e.variants.iter().flat_map(|v| v.fields.iter().map(|f| &f.ty)).collect(),
-                _ => return false,
-            };
-            fields.into_iter().any(|ty| {
-                let (mut held, mut own) = (false, false);
-                instances(&self.program.lower_type(holder, ty), adt, &mut |args| {
-                    held = true;
-                    own |= args.iter().any(|a| matches!(a, Type::Param(_)));
-                });
-                held && (!own || answers(holder) || self.is_shielded_at(holder, depth + 1))
-            })
-        })
+        let holders = self.holders.get_or_init(|| holders(self)).get(&adt);
+        holders
+            .into_iter()
+            .flatten()
+            .any(|&(holder, own)| holder != adt && (!own || answers(holder) || self.is_shielded_at(holder, depth + 1)))
     }
 
     /// The impls of `Send` or `Sync` for a type; negative ones included.
@@ -475,6 +467,29 @@ impl Facts<'_> {
         };
         impls.iter().filter(of).copied().collect()
     }
+}
+
+/// Per type of the analysed crates: the types with a field that holds it, and whether a parameter of theirs is among
+/// its arguments.
+pub(super) type Holders = FxHashMap<DefId, Vec<(DefId, bool)>>;
+
+fn holders(facts: &Facts<'_>) -> Holders {
+    let program = facts.program;
+    let mut holders = Holders::default();
+    for holder in program.def_ids() {
+        let fields: Vec<&Ty> = match &program.def(holder).item.kind {
+            ItemKind::Struct(s) | ItemKind::Union(s) => s.fields.iter().map(|f| &f.ty).collect(),
+            ItemKind::Enum(e) => e.variants.iter().flat_map(|v| v.fields.iter().map(|f| &f.ty)).collect(),
+            _ => continue,
+        };
+        for ty in fields {
+            held_types(&program.lower_type(holder, ty), &mut |adt, args| {
+                let own = args.iter().any(|a| matches!(a, Type::Param(_)));
+                holders.entry(adt).or_default().push((holder, own));
+            });
+        }
+    }
+    holders
 }
 
 /// Adds the types of the crate that `ty` mentions to `seen`; whether an atomic is among its parts.
@@ -565,23 +580,21 @@ fn is_silent_trait(path: &str) -> bool {
     )
 }
 
-/// Calls `each` with the arguments of every mention of a type.
-fn instances(ty: &Type, adt: DefId, each: &mut dyn FnMut(&[Type])) {
+/// Calls `each` with every type of the analysed crates that a type mentions, and its arguments.
+fn held_types(ty: &Type, each: &mut dyn FnMut(DefId, &[Type])) {
     match ty {
-        Type::Adt(d, args) => {
-            if *d == adt {
-                each(args);
-            }
-            args.iter().for_each(|t| instances(t, adt, each));
+        Type::Adt(adt, args) => {
+            each(*adt, args);
+            args.iter().for_each(|t| held_types(t, each));
         }
         Type::Known(_, args) | Type::External(_, args) | Type::Tuple(args) => {
-            args.iter().for_each(|t| instances(t, adt, each));
+            args.iter().for_each(|t| held_types(t, each));
         }
         Type::Atomic(_, inner)
         | Type::Ref { inner, .. }
         | Type::Ptr { inner, .. }
         | Type::Slice(inner)
-        | Type::Array(inner, _) => instances(inner, adt, each),
+        | Type::Array(inner, _) => held_types(inner, each),
         _ => {}
     }
 }

@@ -1,6 +1,8 @@
 //! Which function a call reaches, and what it returns.
 
-use super::infer::{atomic_result, from_meaning, iterator_of, substitute, type_params};
+use std::sync::OnceLock;
+
+use super::infer::{self, atomic_result, from_meaning, iterator_of, substitute, type_params};
 use super::types::{Atomic, Known, Type};
 use super::{BodyId, DefId, Program, Res, vocabulary};
 use crate::ir::{self, AtomicOpKind, Call, Callee, EventKind, ItemKind, ValueId, ValueKind};
@@ -66,6 +68,29 @@ pub const TRANSPARENT: [&str; 38] = [
 impl<'a> Program<'a> {
     /// Which function a call in `body` reaches.
     pub fn target(&self, body: BodyId, call: &Call) -> Target {
+        let cell = self.event_with(body, call).and_then(|e| self.body(body).target_cell(e));
+        if let Some(known) = cell.and_then(OnceLock::get) {
+            return known.clone();
+        }
+        let target = self.find_target(body, call);
+        // In the middle of inferring a type that depends on itself, what is unknown may be known later.
+        if let Some(cell) = cell
+            && (target != Target::Unknown || !infer::is_inferring())
+        {
+            let _ = cell.set(target.clone());
+        }
+        target
+    }
+
+    /// The position of the event that a call of this body stands in, told from where it stands in memory.
+    fn event_with(&self, body: BodyId, call: &Call) -> Option<usize> {
+        let events = &self.body(body).ir.events;
+        let offset = std::ptr::from_ref(call).addr().checked_sub(events.as_ptr().addr())?;
+        let index = offset / size_of::<ir::Event>();
+        (index < events.len()).then_some(index)
+    }
+
+    fn find_target(&self, body: BodyId, call: &Call) -> Target {
         match &call.callee {
             Callee::Path(path) => self.path_target(body, path, &call.args),
             Callee::Method { receiver, name, .. } => {
@@ -569,18 +594,8 @@ impl<'a> Program<'a> {
     pub fn closure_use(&self, closure: BodyId) -> Option<(BodyId, ir::EventId)> {
         let b = self.body(closure);
         let parent = b.parent?;
-        let p = self.body(parent).ir;
-        let value = p
-            .values
-            .iter()
-            .position(|v| matches!(v.kind, ValueKind::Closure(i) | ValueKind::AsyncBlock(i) if i == b.idx))?;
-        let value = ValueId(value as u32);
-        let event = p.events.iter().position(|e| match &e.kind {
-            EventKind::Call(c) => c.args.contains(&value),
-            EventKind::Atomic(op) => op.args.contains(&value),
-            _ => false,
-        })?;
-        Some((parent, ir::EventId(event as u32)))
+        let event = *self.uses(parent).closures.get(&b.idx)?;
+        Some((parent, event))
     }
 
     pub(super) fn closure_param_type(&self, closure: BodyId, index: u32) -> Type {

@@ -22,6 +22,11 @@ thread_local! {
     static VISITING: RefCell<FxHashSet<(BodyId, ValueId)>> = RefCell::default();
 }
 
+/// Whether a type is being inferred on this thread.
+pub(super) fn is_inferring() -> bool {
+    VISITING.with_borrow(|v| !v.is_empty())
+}
+
 /// The path under which iterators over `T` are known here.
 const ITERATOR: &str = "std::iter::Iterator";
 
@@ -31,8 +36,17 @@ pub fn iterator_of(item: Type) -> Type {
 
 impl<'a> Program<'a> {
     /// A type as written in the item `context` (whose generics, `Self` and imports apply).
-    pub fn lower_type(&self, context: DefId, ty: &Ty) -> Type {
-        self.lower_type_at(context, ty, 0)
+    pub fn lower_type(&self, context: DefId, ty: &'a Ty) -> Type {
+        if !self.globs_linked {
+            return self.lower_type_at(context, ty, 0);
+        }
+        let key = (context, std::ptr::from_ref(ty).addr());
+        if let Some(known) = self.lowered.get(&key) {
+            return known;
+        }
+        let lowered = self.lower_type_at(context, ty, 0);
+        self.lowered.insert(key, lowered.clone());
+        lowered
     }
 
     fn lower_type_at(&self, context: DefId, ty: &Ty, depth: u32) -> Type {
@@ -288,7 +302,7 @@ impl<'a> Program<'a> {
     /// The type of a value.
     pub fn type_of(&self, body: BodyId, value: ValueId) -> Type {
         let b = self.body(body);
-        let Some(cell) = b.types.get(value.index()) else { return Type::Unknown };
+        let Some(cell) = b.type_cell(value) else { return Type::Unknown };
         if let Some(ty) = cell.get() {
             return ty.clone();
         }

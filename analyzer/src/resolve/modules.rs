@@ -8,9 +8,18 @@ use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::sync::OnceLock;
 
+/// The imports that one lookup has come by.
+#[derive(Default)]
+struct Trail {
+    /// How many of them are being followed at this moment.
+    depth: usize,
+    /// What they led to: nothing, while they are being followed. One that leads back to itself ends there, and one that
+    /// leads nowhere is not followed again on every other way to it.
+    met: FxHashMap<(usize, Space), Res>,
+}
+
 thread_local! {
-    /// Imports that are being followed, so that those which lead back to themselves end.
-    static FOLLOWING: RefCell<Vec<(usize, Space)>> = const { RefCell::new(Vec::new()) };
+    static TRAIL: RefCell<Trail> = RefCell::default();
 }
 
 /// How many imports a lookup follows before it gives up (cycles of re-exports).
@@ -28,6 +37,7 @@ pub struct Mod<'a> {
     pub globs: Vec<Glob<'a>>,
     /// Files of this module that were not lowered, so that its names are not all known.
     pub unread: Vec<FileId>,
+    pub(super) children: FxHashMap<String, ModId>,
 }
 
 /// `use path::*`.
@@ -140,12 +150,12 @@ impl<'p, 'a> Builder<'p, 'a> {
     /// The child module of that name, made if it is new. Its binding comes with the `mod` item, or here for
     /// modules whose declaring file was not lowered.
     fn child(&mut self, parent: ModId, name: &str) -> ModId {
-        if let Some(&existing) = self.program.children.get(&(parent, name.to_owned())) {
+        if let Some(&existing) = self.program.mods[parent.index()].children.get(name) {
             return existing;
         }
         let krate = self.program.module(parent).krate;
         let new = self.new_mod(Mod { name: name.to_owned(), parent: Some(parent), krate, ..Mod::default() });
-        self.program.children.insert((parent, name.to_owned()), new);
+        self.program.mods[parent.index()].children.insert(name.to_owned(), new);
         new
     }
 
@@ -245,7 +255,6 @@ impl<'p, 'a> Builder<'p, 'a> {
             scope = self.new_mod(Mod { parent: Some(outer), krate: around.krate, transparent: true, ..Mod::default() });
         }
         let id = BodyId(self.program.bodies.len() as u32);
-        let types = std::iter::repeat_with(OnceLock::new).take(ir.values.len()).collect();
         self.program.bodies.push(BodyRef {
             ir,
             file: around.file,
@@ -253,8 +262,9 @@ impl<'p, 'a> Builder<'p, 'a> {
             owner,
             scope,
             parent,
-            types,
-            used: OnceLock::new(),
+            types: OnceLock::new(),
+            targets: OnceLock::new(),
+            uses: OnceLock::new(),
         });
         self.program.body_ids.insert((around.file, idx), id);
         if !ir.items.is_empty() {
@@ -533,26 +543,35 @@ impl<'a> Program<'a> {
     /// What an import's path leads to. In the 2015 edition paths start at the crate root, so that is tried too.
     fn import(&self, module: ModId, u: &Use, space: Space, hops: u32) -> Res {
         let key = (std::ptr::from_ref(u) as usize, space);
-        if let Some(known) = self.imported.lock().ok().and_then(|m| m.get(&key).cloned()) {
+        if let Some(known) = self.imported.get(&key) {
             return known;
         }
-        if FOLLOWING.with_borrow(|f| f.contains(&key)) {
-            return Res::Unknown;
+        let met = TRAIL.with_borrow_mut(|t| {
+            let met = t.met.get(&key).cloned();
+            if met.is_none() {
+                t.depth += 1;
+                t.met.insert(key, Res::Unknown);
+            }
+            met
+        });
+        if let Some(met) = met {
+            return met;
         }
-        FOLLOWING.with_borrow_mut(|f| f.push(key));
         let names: Vec<&str> = u.path.iter().map(String::as_str).collect();
         let found = self.import_path(module, &names, u.global, space, hops);
-        let outermost = FOLLOWING.with_borrow_mut(|f| {
-            f.pop();
-            f.is_empty()
+        let outermost = TRAIL.with_borrow_mut(|t| {
+            t.depth -= 1;
+            if t.depth == 0 {
+                t.met.clear();
+            } else {
+                t.met.insert(key, found.clone());
+            }
+            t.depth == 0
         });
         // What stays unknown inside a circle may be known from outside of it. While globs are being linked nothing
         // is final.
-        if self.globs_linked
-            && (outermost || found != Res::Unknown)
-            && let Ok(mut imported) = self.imported.lock()
-        {
-            imported.insert(key, found.clone());
+        if self.globs_linked && (outermost || found != Res::Unknown) {
+            self.imported.insert(key, found.clone());
         }
         found
     }
@@ -624,7 +643,7 @@ impl<'a> Program<'a> {
     }
 
     fn child_module(&self, parent: ModId, name: &str) -> Option<ModId> {
-        self.children.get(&(parent, name.to_owned())).copied()
+        self.module(parent).children.get(name).copied()
     }
 
     fn named_module(&self, mut scope: ModId) -> ModId {

@@ -20,7 +20,7 @@ impl<'a> Program<'a> {
             for (file, path) in &krate.files {
                 let mut module = Some(self.crate_root(index));
                 for segment in path {
-                    module = module.and_then(|m| self.children.get(&(m, segment.clone())).copied());
+                    module = module.and_then(|m| self.module(m).children.get(segment).copied());
                 }
                 let file = self.files.get(file.0 as usize).and_then(Option::as_ref);
                 if let (Some(module), Some(file)) = (module, file) {
@@ -41,7 +41,7 @@ impl<'a> Program<'a> {
                 }
                 match &item.kind {
                     ItemKind::Mod(m) if !m.include => {
-                        queue.extend(self.children.get(&(module, item.name.clone())));
+                        queue.extend(self.module(module).children.get(&item.name));
                     }
                     ItemKind::Use(u) => match self.resolve_type_path(module, &as_path(u)) {
                         Res::Def(d) => {
@@ -77,7 +77,7 @@ impl<'a> Program<'a> {
                 && let Some(inner) = &m.items
             {
                 let child =
-                    if m.include { Some(module) } else { self.children.get(&(module, item.name.clone())).copied() };
+                    if m.include { Some(module) } else { self.module(module).children.get(&item.name).copied() };
                 if let Some(child) = child {
                     self.gather(child, inner, contents);
                 }
