@@ -43,7 +43,8 @@ fn the_table_of_the_readme_names_every_lint() {
 /// `fix.rs` holds mistakes that are sure to be mended well, `unsafe_fix.rs` those that need a second look.
 #[test]
 fn every_fixture_of_a_fix_has_its_result_beside_it() {
-    if *LISTS {
+    // Written before the output that they bring about, so by the test of that.
+    if *LISTS && !blessing() {
         hold(fixed_fixtures());
     }
 }
@@ -51,6 +52,9 @@ fn every_fixture_of_a_fix_has_its_result_beside_it() {
 #[test]
 fn the_output_of_every_fixture_folder_is_the_expected_one() {
     if *LISTS {
+        if blessing() {
+            hold(fixed_fixtures());
+        }
         hold(outputs());
     }
 }
