@@ -10,11 +10,11 @@ use crate::coverage::{Coverage, Skip, Why};
 use crate::facts::{Facts, access};
 use crate::finding::{Finding, Label, Site};
 use crate::ir::{self, Span};
-use crate::lint::{Cx, Lint, Options};
+use crate::lint::{Cx, Lint, Options, Outlines};
 use crate::lower::{self, ParseError};
 use crate::report::{self, Diagnostic, PackageOf};
 use crate::resolve::{BodyId, CrateInput, Program};
-use crate::source::{self, CrateSources, FileId, ModuleKind, Problem, Severity, SourceFile, Sources};
+use crate::source::{self, CrateSources, FileId, ModuleKind, Problem, Severity, SourceFile, Sources, Unsaved};
 use crate::suppress::ModuleLink;
 use crate::workspace::{Plan, TargetKind};
 
@@ -27,6 +27,8 @@ pub struct Request<'a> {
     pub tests: bool,
     pub lints: Vec<&'static Lint>,
     pub options: &'a Options,
+    /// Texts to look at instead of those on disk.
+    pub unsaved: Unsaved,
 }
 
 /// What came out.
@@ -108,7 +110,8 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(plan: &'a Plan, request: &'a Request<'a>) -> Run<'a> {
-        let (sources, crates, problems) = source::load(plan, &source::Options::default());
+        let options = source::Options { unsaved: request.unsaved.clone(), ..source::Options::default() };
+        let (sources, crates, problems) = source::load(plan, &options);
         let owners = owners(plan, &crates, sources.files.len());
         let files = vec![None; sources.files.len()];
         Run { plan, request, sources, crates, problems, owners, files, errors: Vec::new() }
@@ -179,7 +182,8 @@ impl<'a> Run<'a> {
 
     /// Runs the lints, in parallel, and keeps what concerns the selected targets.
     fn check_all(&self, facts: &Facts<'_>) -> Vec<Finding> {
-        let cx = Cx { facts, sources: &self.sources, options: self.request.options };
+        let outlines = Outlines::new(&self.sources);
+        let cx = Cx { facts, sources: &self.sources, options: self.request.options, outlines: &outlines };
         let found: Vec<Vec<Finding>> = self
             .request
             .lints

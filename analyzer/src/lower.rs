@@ -13,6 +13,7 @@ mod edition;
 mod items;
 mod limits;
 mod macros;
+mod outline;
 mod rules;
 mod source;
 mod types;
@@ -24,6 +25,7 @@ use std::rc::Rc;
 
 use crate::ir::{self, BodyIdx, SkipReason, Skipped, Span};
 use bodies::Builder;
+pub use outline::outline;
 use rules::{Expansion, Rules};
 use source::Source;
 

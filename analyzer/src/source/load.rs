@@ -3,6 +3,7 @@
 //! A wave is located and read in parallel; then its files are numbered and its modules linked in the order in which they
 //! were asked for, which gives the requests of the next wave. So the result does not depend on the thread count.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,11 +27,16 @@ pub struct Options {
     pub max_bytes: u64,
     /// Module files of one target; more are not followed.
     pub max_modules: usize,
+    /// Files that are taken to hold other text than they do on disk, by the path they are opened by.
+    pub unsaved: Unsaved,
 }
+
+/// Texts that stand for what is on disk: a fix that is not written yet, a buffer of an editor.
+pub type Unsaved = BTreeMap<PathBuf, String>;
 
 impl Default for Options {
     fn default() -> Self {
-        Options { max_bytes: 32 << 20, max_modules: 50_000 }
+        Options { max_bytes: 32 << 20, max_modules: 50_000, unsaved: Unsaved::new() }
     }
 }
 
@@ -161,7 +167,10 @@ impl<'a> Loader<'a> {
         if self.ids.contains_key(&located.identity) {
             return Ok(Found { located, fresh: None });
         }
-        let text = read::text(&located, self.options.max_bytes)?;
+        let text = match self.options.unsaved.get(&located.path) {
+            Some(text) => text.clone(),
+            None => read::text(&located, self.options.max_bytes)?,
+        };
         let file = SourceFile::new(located.path.clone(), self.shown(&located.path), text);
         let decls = scan(&file.text);
         Ok(Found { located, fresh: Some((file, decls)) })
