@@ -9,9 +9,9 @@ use crate::ir::outline::{NodeId, NodeKind, Outline};
 
 /// The outline of a file; empty if it does not parse. The calling thread must have [`STACK`](super::STACK).
 pub fn outline(text: &str) -> Outline {
-    let mut walk = Walk { source: &Source::new(text), outline: Outline::default(), at: None };
+    let mut walk = Walk { source: &Source::new(text, &[]), outline: Outline::default(), at: None };
     if u32::try_from(text.len()).is_ok()
-        && limits::check(text).is_ok()
+        && limits::check(text, true).is_ok()
         && let Ok(tree) = parse(walk.source)
     {
         walk.items(&tree.items);

@@ -14,8 +14,6 @@ use crate::ir::Span;
 
 pub(super) struct Source<'a> {
     text: &'a str,
-    /// Bytes before the code: a byte order mark, a shebang line.
-    base: usize,
     /// Where each line of the code starts in `text`.
     lines: Vec<u32>,
     is_ascii: bool,
@@ -25,12 +23,13 @@ pub(super) struct Source<'a> {
 
 impl<'a> Source<'a> {
     pub(super) fn new(text: &'a str, spared: &[Spared]) -> Self {
+        // A byte order mark and a shebang line are no code.
         let base = code_start(text);
         let code = &text[base..];
         let mut lines = Vec::with_capacity(code.len() / 32 + 1);
         lines.push(base as u32);
         lines.extend(memchr::memchr_iter(b'\n', code.as_bytes()).map(|at| (base + at + 1) as u32));
-        Source { text, base, lines, is_ascii: code.is_ascii(), code: without(text, base, spared) }
+        Source { text, lines, is_ascii: code.is_ascii(), code: without(text, base, spared) }
     }
 
     pub(super) fn code(&self) -> &str {
