@@ -133,6 +133,21 @@ impl Guards {
         bits
     }
 
+    /// What is held where ways meet. A lock that one call has taken on one way and another call on another is held.
+    fn join(&self, ways: &[u64]) -> u64 {
+        let on_all = ways.iter().fold(u64::MAX, |all, way| all & way);
+        let on_some = ways.iter().fold(0, |any, way| any | way);
+        let of_lock = |lock: &Lock| {
+            let same = self.held.iter().enumerate().filter(|(_, h)| h.lock == *lock);
+            same.fold(0, |bits, (i, _)| bits | 1_u64 << i)
+        };
+        let taken = self.held.iter().enumerate().filter(|(i, h)| {
+            let bits = of_lock(&h.lock);
+            on_some & 1 << i != 0 && ways.iter().all(|way| way & bits != 0)
+        });
+        taken.fold(on_all, |bits, (i, _)| bits | 1 << i)
+    }
+
     fn solve(&mut self, facts: &Facts<'_>, body: BodyId) {
         let blocks = &facts.program.body(body).ir.blocks;
         let flow = facts.flow(body);
@@ -143,16 +158,13 @@ impl Guards {
             changed = false;
             for (i, block) in blocks.iter().enumerate() {
                 if i > 0 {
-                    let mut new = u64::MAX;
-                    for p in flow.predecessors(BlockId(i as u32)) {
-                        let mut out = entry[p.index()];
-                        if out != u64::MAX {
-                            for e in &blocks[p.index()].events {
-                                out = self.step(facts, body, *e, out);
-                            }
-                        }
-                        new &= out;
-                    }
+                    let leaving = |p: &BlockId| {
+                        let out = entry[p.index()];
+                        let events = blocks[p.index()].events.iter();
+                        if out == u64::MAX { out } else { events.fold(out, |bits, e| self.step(facts, body, *e, bits)) }
+                    };
+                    let ways: Vec<u64> = flow.predecessors(BlockId(i as u32)).iter().map(leaving).collect();
+                    let new = self.join(&ways);
                     if new != entry[i] {
                         entry[i] = new;
                         changed = true;
@@ -324,7 +336,7 @@ fn is_same_guard(facts: &Facts<'_>, body: BodyId, value: ValueId, guard: ValueId
 /// Whether the lock is given back at this event.
 fn ends(facts: &Facts<'_>, body: BodyId, event: EventId, held: &Held) -> bool {
     match &facts.event(body, event).kind {
-        EventKind::ScopeEnd(l) => held.holders.contains(l),
+        EventKind::ScopeEnd(l) => held.holders.contains(l) && !is_moved_on(facts, body, *l, &held.holders),
         EventKind::Call(call) => match &call.callee {
             Callee::Path(p) if p.last() == "drop" => {
                 call.args.iter().any(|v| reads_local(facts, body, *v, &held.holders))
@@ -339,6 +351,20 @@ fn ends(facts: &Facts<'_>, body: BodyId, event: EventId, held: &Held) -> bool {
         },
         _ => false,
     }
+}
+
+/// Whether another of the holders was given the guard by this one: `match m.try_lock() { Ok(g) => g, … }`.
+fn is_moved_on(facts: &Facts<'_>, body: BodyId, local: LocalId, holders: &[LocalId]) -> bool {
+    let init = |l: &LocalId| facts.program.body(body).ir.locals[l.index()].init;
+    let own = init(&local);
+    let gives = |value: ValueId| match facts.value(body, value) {
+        ValueKind::Read(p) => matches!(p.base, crate::ir::Base::Local(l, _) if l == local),
+        _ => own == Some(value),
+    };
+    holders.iter().filter(|h| **h != local).filter_map(init).any(|v| match facts.value(body, v) {
+        ValueKind::Phi(ways) => ways.iter().any(|(_, v)| gives(*v)),
+        _ => gives(v),
+    })
 }
 
 fn reads_local(facts: &Facts<'_>, body: BodyId, value: ValueId, locals: &[LocalId]) -> bool {

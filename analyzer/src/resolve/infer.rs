@@ -609,9 +609,7 @@ impl<'a> Program<'a> {
                     Type::Known(Known::Vec, vec![item])
                 }
                 "format" => Type::Known(Known::String, Vec::new()),
-                "ready" | "try" | "unwrap" | "test_dbg" | "dbg" => {
-                    m.args.first().map_or(Type::Unknown, |v| self.type_of(body, *v))
-                }
+                "ready" | "try" | "unwrap" | "dbg" => m.args.first().map_or(Type::Unknown, |v| self.type_of(body, *v)),
                 _ => Type::Unknown,
             },
             EventKind::Await(v) => self.type_of(body, *v),
