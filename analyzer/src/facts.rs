@@ -9,13 +9,16 @@ pub mod attempt;
 pub mod carried;
 pub mod context;
 pub mod control;
+pub mod declared;
 pub mod effects;
 pub mod flow;
 pub mod guards;
+pub mod handed_out;
 pub mod heat;
 pub mod initial;
 pub mod layout;
 pub mod outcome;
+pub mod overpadded;
 pub mod pairing;
 pub mod plain;
 pub mod publication;
@@ -29,6 +32,7 @@ mod same_memory;
 pub mod shards;
 pub mod sharing;
 pub mod siblings;
+pub mod spin_held;
 pub mod touch;
 pub mod transfer;
 pub mod value_flow;
@@ -77,6 +81,8 @@ pub struct Facts<'a> {
     callers: FxHashMap<DefId, Vec<(BodyId, EventId)>>,
     roles: Vec<OnceLock<Role>>,
     effects: OnceLock<effects::Effects>,
+    handed_out: OnceLock<handed_out::HandedOut>,
+    declared: OnceLock<declared::Declared>,
     retries: OnceLock<Vec<region::Retry>>,
     heat: OnceLock<heat::Heat>,
     plain: OnceLock<FxHashMap<LocId, Vec<plain::Plain>>>,
@@ -108,6 +114,8 @@ impl<'a> Facts<'a> {
             instances: Vec::new(),
             contexts: Vec::new(),
             effects: OnceLock::new(),
+            handed_out: OnceLock::new(),
+            declared: OnceLock::new(),
             retries: OnceLock::new(),
             callers: table.callers,
             plain: OnceLock::new(),
