@@ -11,9 +11,12 @@ pub mod context;
 pub mod control;
 pub mod declared;
 pub mod effects;
+pub mod exposure;
 pub mod flow;
 pub mod guards;
 pub mod handed_out;
+pub mod handover;
+pub mod handshake;
 pub mod heat;
 pub mod initial;
 pub mod layout;
@@ -22,8 +25,8 @@ pub mod overpadded;
 pub mod pairing;
 pub mod plain;
 pub mod publication;
-pub mod reclaim;
 pub mod reclamation;
+pub mod refcount;
 pub mod region;
 pub mod required;
 pub mod retry;
@@ -32,6 +35,7 @@ mod same_memory;
 pub mod shards;
 pub mod sharing;
 pub mod siblings;
+pub mod sides;
 pub mod spin_held;
 pub mod touch;
 pub mod transfer;
@@ -86,6 +90,8 @@ pub struct Facts<'a> {
     retries: OnceLock<Vec<region::Retry>>,
     heat: OnceLock<heat::Heat>,
     plain: OnceLock<FxHashMap<LocId, Vec<plain::Plain>>>,
+    exposure: OnceLock<exposure::Exposure>,
+    handshakes: OnceLock<handshake::Handshakes>,
     joint: OnceLock<FxHashMap<siblings::Pair, Vec<siblings::JointUpdate>>>,
     holders: OnceLock<transfer::Holders>,
     pub coverage: Coverage,
@@ -119,6 +125,8 @@ impl<'a> Facts<'a> {
             retries: OnceLock::new(),
             callers: table.callers,
             plain: OnceLock::new(),
+            exposure: OnceLock::new(),
+            handshakes: OnceLock::new(),
             joint: OnceLock::new(),
             heat: OnceLock::new(),
             holders: OnceLock::new(),
@@ -134,7 +142,7 @@ impl<'a> Facts<'a> {
         facts.contexts = context::of_all(&facts);
         touch::collect(&mut facts);
         pairing::collect(&mut facts);
-        reclaim::collect(&mut facts);
+        reclamation::collect(&mut facts);
         facts
     }
 
