@@ -9,16 +9,19 @@ pub mod attempt;
 pub mod carried;
 pub mod context;
 pub mod control;
+pub mod declared;
 pub mod effects;
 pub mod exposure;
 pub mod flow;
 pub mod guards;
+pub mod handed_out;
 pub mod handover;
 pub mod handshake;
 pub mod heat;
 pub mod initial;
 pub mod layout;
 pub mod outcome;
+pub mod overpadded;
 pub mod pairing;
 pub mod plain;
 pub mod publication;
@@ -33,6 +36,7 @@ pub mod shards;
 pub mod sharing;
 pub mod siblings;
 pub mod sides;
+pub mod spin_held;
 pub mod touch;
 pub mod transfer;
 pub mod value_flow;
@@ -81,6 +85,8 @@ pub struct Facts<'a> {
     callers: FxHashMap<DefId, Vec<(BodyId, EventId)>>,
     roles: Vec<OnceLock<Role>>,
     effects: OnceLock<effects::Effects>,
+    handed_out: OnceLock<handed_out::HandedOut>,
+    declared: OnceLock<declared::Declared>,
     retries: OnceLock<Vec<region::Retry>>,
     heat: OnceLock<heat::Heat>,
     plain: OnceLock<FxHashMap<LocId, Vec<plain::Plain>>>,
@@ -114,6 +120,8 @@ impl<'a> Facts<'a> {
             instances: Vec::new(),
             contexts: Vec::new(),
             effects: OnceLock::new(),
+            handed_out: OnceLock::new(),
+            declared: OnceLock::new(),
             retries: OnceLock::new(),
             callers: table.callers,
             plain: OnceLock::new(),

@@ -8,6 +8,7 @@ pub mod calls;
 pub mod infer;
 mod memo;
 pub mod modules;
+pub mod origin;
 pub mod places;
 pub mod reach;
 pub mod types;

@@ -155,11 +155,19 @@ pub fn fixed(text: &str, lint: &str, trust: Trust) -> String {
     }
 }
 
-/// The text with `//~ lint` behind every line on which something is found.
+/// The text with `//~ lint` behind (or `//~^ lint` below) every line on which something is found.
 fn marked(text: &str, found: &Found) -> String {
     let mark = |(n, line): (usize, &str)| {
         let lints: Vec<&str> = found.iter().filter(|(_, l, _)| *l == n + 1).map(|(_, _, lint)| lint.as_str()).collect();
-        if lints.is_empty() { format!("{line}\n") } else { format!("{line} //~ {}\n", lints.join(", ")) }
+        // Behind an opening brace a comment would be moved down by the formatter.
+        match (lints.is_empty(), line.ends_with('{')) {
+            (true, _) => format!("{line}\n"),
+            (false, false) => format!("{line} //~ {}\n", lints.join(", ")),
+            (false, true) => {
+                let indent = line.len() - line.trim_start().len() + 4;
+                format!("{line}\n{:indent$}//~^ {}\n", "", lints.join(", "))
+            }
+        }
     };
     text.lines().enumerate().map(mark).collect()
 }

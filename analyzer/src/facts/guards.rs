@@ -104,22 +104,27 @@ impl Guards {
                 locks.push((lock.clone(), *shared));
             }
         }
-        if self.held.is_empty() {
-            return locks;
-        }
+        locks.extend(self.held_at(facts, body, event).map(|h| (h.lock.clone(), h.shared)));
+        locks
+    }
+
+    /// The stretches that surely cover `event`.
+    pub fn held_at<'g>(
+        &'g self,
+        facts: &Facts<'_>,
+        body: BodyId,
+        event: EventId,
+    ) -> impl Iterator<Item = &'g Held> + use<'g> {
+        let bits = if self.held.is_empty() { 0 } else { self.bits_at(facts, body, event) };
+        self.held.iter().enumerate().filter(move |(i, _)| bits & (1 << i) != 0).map(|(_, h)| h)
+    }
+
+    fn bits_at(&self, facts: &Facts<'_>, body: BodyId, event: EventId) -> u64 {
         let flow = facts.flow(body);
         let block = flow.block_of(event);
-        let mut bits = self.entry[block.index()];
         let events = &facts.program.body(body).ir.blocks[block.index()].events;
-        for &e in &events[..flow.position(event).min(events.len())] {
-            bits = self.step(facts, body, e, bits);
-        }
-        for (i, h) in self.held.iter().enumerate() {
-            if bits & (1 << i) != 0 {
-                locks.push((h.lock.clone(), h.shared));
-            }
-        }
-        locks
+        let before = &events[..flow.position(event).min(events.len())];
+        before.iter().fold(self.entry[block.index()], |bits, e| self.step(facts, body, *e, bits))
     }
 
     fn step(&self, facts: &Facts<'_>, body: BodyId, event: EventId, mut bits: u64) -> u64 {
@@ -251,7 +256,8 @@ fn acquisition(facts: &Facts<'_>, body: BodyId, event: EventId, call: &crate::ir
             return None;
         }
         let holders = holders(facts, body, event).unwrap_or_default();
-        return Some(Held { lock: lock_of(facts, &place), shared, acquired: event, holders, by_call: false });
+        let lock = lock_in_helper(facts, body, call).unwrap_or_else(|| lock_of(facts, &place));
+        return Some(Held { lock, shared, acquired: event, holders, by_call: false });
     }
     // A raw lock: taken by a call that returns nothing, given back by `unlock`.
     let returns_nothing =
@@ -268,6 +274,26 @@ fn lock_of(facts: &Facts<'_>, place: &crate::resolve::places::PlaceRef) -> Lock 
             _ => Lock::Named(place.display(facts.program)),
         },
     }
+}
+
+/// The lock that a method of the crates takes to hand out its guard: `fn rows(&self) -> MutexGuard<…> { self.rows.lock() }`.
+fn lock_in_helper(facts: &Facts<'_>, body: BodyId, call: &crate::ir::Call) -> Option<Lock> {
+    let crate::resolve::calls::Target::Fn(def) = facts.program.target(body, call) else { return None };
+    let callee = facts.program.body_of(def)?;
+    let mut taken = facts.program.body(callee).ir.events.iter().filter_map(|e| match &e.kind {
+        EventKind::Call(crate::ir::Call { callee: Callee::Method { receiver, name, .. }, .. })
+            if ACQUIRING.contains(&name.as_str())
+                && matches!(
+                    facts.program.place_type(callee, receiver).peeled(),
+                    Type::Known(Known::Mutex | Known::RwLock, _) | Type::External(..)
+                ) =>
+        {
+            Some(lock_of(facts, &facts.program.place_ref(callee, receiver)))
+        }
+        _ => None,
+    });
+    let lock = taken.next().filter(|l| matches!(l, Lock::Location(_)))?;
+    taken.next().is_none().then_some(lock)
 }
 
 /// The variables that keep the guard alive; `None` if it is a temporary.
@@ -370,6 +396,7 @@ fn is_moved_on(facts: &Facts<'_>, body: BodyId, local: LocalId, holders: &[Local
 fn reads_local(facts: &Facts<'_>, body: BodyId, value: ValueId, locals: &[LocalId]) -> bool {
     match facts.value(body, value) {
         ValueKind::Read(p) => matches!(p.base, crate::ir::Base::Local(l, _) if locals.contains(&l)),
+        ValueKind::Mutated { before, .. } => reads_local(facts, body, *before, locals),
         ValueKind::Phi(_) | ValueKind::Event(_) | ValueKind::Part { .. } => {
             let init = |l: &LocalId| facts.program.body(body).ir.locals[l.index()].init;
             locals.iter().any(|l| init(l) == Some(value))

@@ -2,7 +2,10 @@
 
 // modules: begin
 pub mod arc_count_race;
+pub mod atomic_under_lock;
 pub mod leaked_atomic;
+pub mod missing_target_has_atomic;
 pub mod unbounded_send_sync;
 pub mod unfulfilled_suppression;
+pub mod unshared_atomic;
 // modules: end

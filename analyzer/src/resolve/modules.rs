@@ -642,18 +642,18 @@ impl<'a> Program<'a> {
         }
     }
 
-    fn child_module(&self, parent: ModId, name: &str) -> Option<ModId> {
+    pub(super) fn child_module(&self, parent: ModId, name: &str) -> Option<ModId> {
         self.module(parent).children.get(name).copied()
     }
 
-    fn named_module(&self, mut scope: ModId) -> ModId {
+    pub(super) fn named_module(&self, mut scope: ModId) -> ModId {
         while let (true, Some(parent)) = (self.module(scope).transparent, self.module(scope).parent) {
             scope = parent;
         }
         scope
     }
 
-    fn parent_module(&self, module: ModId) -> Option<ModId> {
+    pub(super) fn parent_module(&self, module: ModId) -> Option<ModId> {
         self.module(module).parent.map(|p| self.named_module(p))
     }
 
