@@ -15,6 +15,7 @@ pub mod handover;
 pub mod heat;
 pub mod initial;
 pub mod layout;
+pub mod nullness;
 pub mod pairing;
 pub mod plain;
 pub mod publication;

@@ -46,6 +46,7 @@ pub static ALL: &[&Lint] = &[
     &access::store_clobbers_rmw::STORE_CLOBBERS_RMW,
     &access::torn_snapshot::TORN_SNAPSHOT,
     &api::unbounded_send_sync::UNBOUNDED_SEND_SYNC,
+    &publication::unchecked_null_load::UNCHECKED_NULL_LOAD,
     &api::unfulfilled_suppression::UNFULFILLED_SUPPRESSION,
     &layout::unpadded_hot_atomics::UNPADDED_HOT_ATOMICS,
     &layout::unpadded_shards::UNPADDED_SHARDS,

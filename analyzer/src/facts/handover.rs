@@ -91,7 +91,9 @@ impl Facts<'_> {
     fn raises_before(&self, body: BodyId, location: LocId, s: &Seen) -> bool {
         self.seen(body).iter().any(|r| {
             let op = self.op(r.op);
-            op.location == Some(location) && op.kind == AtomicOpKind::FetchAdd && self.flow(body).reaches(r.event, s.event)
+            op.location == Some(location)
+                && op.kind == AtomicOpKind::FetchAdd
+                && self.flow(body).reaches(r.event, s.event)
         })
     }
 
@@ -101,14 +103,14 @@ impl Facts<'_> {
         let s = &self.seen(body)[seen];
         let op = self.op(s.op);
         let counts = op.kind == AtomicOpKind::FetchSub;
-        let flags = matches!(op.kind, AtomicOpKind::Swap | AtomicOpKind::FetchOr) && op.value_type == Type::Prim("bool");
+        let flags =
+            matches!(op.kind, AtomicOpKind::Swap | AtomicOpKind::FetchOr) && op.value_type == Type::Prim("bool");
         if !counts && !flags {
             return None;
         }
         let flow = self.flow(body);
         let decisions = self.decisions(body);
-        let on_result =
-            |d: &&Decision| d.flows.ops.contains(&seen) || d.flows.compared.contains(&seen);
+        let on_result = |d: &&Decision| d.flows.ops.contains(&seen) || d.flows.compared.contains(&seen);
         let events = (0..self.program.body(body).ir.events.len() as u32).map(EventId);
         let frees: Vec<EventId> = events
             .filter(|&e| e != s.event && flow.reaches(s.event, e) && self.frees_object(body, e, object))
@@ -116,8 +118,7 @@ impl Facts<'_> {
         decisions.iter().filter(on_result).find_map(|d| {
             let free = frees.iter().copied().find(|e| self.is_controlled(body, d, *e))?;
             let edge = self.controlling_edge(body, d, free)?;
-            let taker =
-                if counts { Taker::LastOwner(body, free) } else { Taker::SecondParty(body, free) };
+            let taker = if counts { Taker::LastOwner(body, free) } else { Taker::SecondParty(body, free) };
             Some((taker, Some(edge)))
         })
     }
@@ -258,7 +259,9 @@ impl Facts<'_> {
         };
         takes_reference
             && self.program.body(callee).ir.events.iter().any(|e| match &e.kind {
-                EventKind::Read(p) | EventKind::Write { place: p, .. } | EventKind::Borrow { place: p, .. } => of_self(p),
+                EventKind::Read(p) | EventKind::Write { place: p, .. } | EventKind::Borrow { place: p, .. } => {
+                    of_self(p)
+                }
                 EventKind::Atomic(op) => of_self(&op.receiver),
                 EventKind::Call(Call { callee: Callee::Method { receiver, .. }, .. }) => of_self(receiver),
                 _ => false,

@@ -1,8 +1,8 @@
 //! Reference counts: decrements whose last owner frees, the handles that own a count, and raises that may come too late.
 
+use super::Facts;
 use super::access::{LocId, OpId, Seen};
 use super::control::Decision;
-use super::Facts;
 use crate::ir::{AtomicOpKind, EventId, EventKind, ItemKind, Pattern, Terminator, ValueId, ValueKind};
 use crate::resolve::places::Root;
 use crate::resolve::{BodyId, DefId, Type};
@@ -109,9 +109,13 @@ impl Facts<'_> {
     fn is_result_asked(&self, body: BodyId, raise: &Seen) -> bool {
         let op = self.op(raise.op);
         let Some(result) = op.result else { return false };
-        let returned = self.program.body(op.body).ir.blocks.iter().any(
-            |b| matches!(b.term, Terminator::Return(Some(v)) if self.derives_from(op.body, v, result)),
-        );
+        let returned = self
+            .program
+            .body(op.body)
+            .ir
+            .blocks
+            .iter()
+            .any(|b| matches!(b.term, Terminator::Return(Some(v)) if self.derives_from(op.body, v, result)));
         returned || self.is_compared_with(body, raise, &[0, 1])
     }
 
@@ -216,9 +220,8 @@ impl Facts<'_> {
                 let flows = d.flows.ops.iter().chain(&d.flows.compared);
                 flows.copied().any(|i| (i == last.seen) == own)
             };
-            let controls = |own: bool, e: EventId| {
-                decisions.iter().any(|d| on(d, own) && self.is_controlled(last.body, d, e))
-            };
+            let controls =
+                |own: bool, e: EventId| decisions.iter().any(|d| on(d, own) && self.is_controlled(last.body, d, e));
             events.into_iter().any(|e| controls(true, e) && !controls(false, e) && self.deallocates(last.body, e, 0))
         })
     }
@@ -277,9 +280,11 @@ impl Facts<'_> {
         let location = self.op(self.seen(body)[load].op).location;
         let flow = self.flow(body);
         // Looked at again after the raise: whoever replaced it meanwhile is found out.
-        let again = self.seen(body).iter().enumerate().any(|(i, s)| {
-            i != load && self.op(s.op).location == location && flow.reaches(raise.event, s.event)
-        });
+        let again = self
+            .seen(body)
+            .iter()
+            .enumerate()
+            .any(|(i, s)| i != load && self.op(s.op).location == location && flow.reaches(raise.event, s.event));
         let announced = self.is_announced(body, load, raise.event);
         (!again && !announced).then_some(Doubt::Loaded(load))
     }

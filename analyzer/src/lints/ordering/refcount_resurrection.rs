@@ -152,7 +152,9 @@ fn report(cx: &Cx<'_>, location: LocId, raise: &LateRaise) -> Finding {
         }
         Doubt::Weak { handle, .. } => {
             let handle = &facts.program.def(handle).item.name;
-            finding.notes.push(format!("a `{handle}` does not keep {name} above zero: its `Drop` lowers another count"));
+            finding
+                .notes
+                .push(format!("a `{handle}` does not keep {name} above zero: its `Drop` lowers another count"));
             (None, "holds no count")
         }
         Doubt::Loaded(load) => {

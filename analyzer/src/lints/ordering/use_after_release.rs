@@ -161,7 +161,8 @@ fn report(cx: &Cx<'_>, given: &HandOver) -> Finding {
             .step(0, Some(site), "uses the object", "freed")
             .ending("freed memory"),
     );
-    finding.help =
-        Some("take what is needed out of the object before this operation, or make the operation the last use".to_owned());
+    finding.help = Some(
+        "take what is needed out of the object before this operation, or make the operation the last use".to_owned(),
+    );
     finding
 }
