@@ -66,7 +66,12 @@ impl Facts<'_> {
             && !self.is_asserted(body, touch.event)
             && !self.is_tested(body, f.seen)
             && !self.is_conditional(body, touch.event)
-            && load.via.iter().all(|(b, e)| !self.is_conditional(*b, *e) && !self.is_asserted(*b, *e))
+            && load.via.iter().all(|(b, e)| {
+                let inner = self.seen(*b).iter().position(|s| s.event == *e && s.op == load.op);
+                !self.is_conditional(*b, *e)
+                    && !self.is_asserted(*b, *e)
+                    && inner.is_some_and(|i| !self.is_tested(*b, i))
+            })
     }
 
     /// Some branch asks for what was loaded, be it to put something in its place.
@@ -82,12 +87,13 @@ impl Facts<'_> {
         )
     }
 
-    /// Something was put there first in the same function.
+    /// Something was put there first in the same function, or by the helper that loads it.
     fn is_written_before(&self, body: BodyId, load: &Seen) -> bool {
         let location = self.op(load.op).location;
         self.seen(body).iter().any(|s| {
             let op = self.op(s.op);
-            op.location == location && op.kind.writes() && self.flow(body).reaches(s.event, load.event)
+            let before = s.event == load.event || self.flow(body).reaches(s.event, load.event);
+            op.location == location && op.kind.writes() && before
         })
     }
 
