@@ -32,6 +32,7 @@ pub static ALL: &[&Lint] = &[
     &publication::mutation_after_publication::MUTATION_AFTER_PUBLICATION,
     &access::old_value_confusion::OLD_VALUE_CONFUSION,
     &cas::premature_reclamation::PREMATURE_RECLAMATION,
+    &ordering::refcount_overflow::REFCOUNT_OVERFLOW,
     &ordering::refcount_resurrection::REFCOUNT_RESURRECTION,
     &publication::relaxed_cas_failure::RELAXED_CAS_FAILURE,
     &ordering::relaxed_lock::RELAXED_LOCK,
