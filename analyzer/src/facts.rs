@@ -22,6 +22,7 @@ pub mod initial;
 pub mod layout;
 pub mod outcome;
 pub mod overpadded;
+pub mod nullness;
 pub mod pairing;
 pub mod plain;
 pub mod publication;

@@ -2,6 +2,7 @@
 
 // modules: begin
 pub mod invalid_ordering;
+pub mod refcount_overflow;
 pub mod refcount_resurrection;
 pub mod relaxed_lock;
 pub mod relaxed_refcount_release;
