@@ -26,6 +26,7 @@ pub mod required;
 pub mod retry;
 pub mod role;
 mod same_memory;
+pub mod sequence;
 pub mod shards;
 pub mod sharing;
 pub mod siblings;
@@ -82,6 +83,7 @@ pub struct Facts<'a> {
     plain: OnceLock<FxHashMap<LocId, Vec<plain::Plain>>>,
     exposure: OnceLock<exposure::Exposure>,
     handshakes: OnceLock<handshake::Handshakes>,
+    sequences: OnceLock<sequence::Sequences>,
     joint: OnceLock<FxHashMap<siblings::Pair, Vec<siblings::JointUpdate>>>,
     holders: OnceLock<transfer::Holders>,
     pub coverage: Coverage,
@@ -115,6 +117,7 @@ impl<'a> Facts<'a> {
             plain: OnceLock::new(),
             exposure: OnceLock::new(),
             handshakes: OnceLock::new(),
+            sequences: OnceLock::new(),
             joint: OnceLock::new(),
             heat: OnceLock::new(),
             holders: OnceLock::new(),

@@ -37,6 +37,7 @@ pub static ALL: &[&Lint] = &[
     &publication::relaxed_publication::RELAXED_PUBLICATION,
     &ordering::relaxed_refcount_release::RELAXED_REFCOUNT_RELEASE,
     &ordering::relaxed_uniqueness_check::RELAXED_UNIQUENESS_CHECK,
+    &ordering::seqlock_misuse::SEQLOCK_MISUSE,
     &cas::side_effects_in_cas_loop::SIDE_EFFECTS_IN_CAS_LOOP,
     &waiting::spin_in_async::SPIN_IN_ASYNC,
     &waiting::spin_without_hint::SPIN_WITHOUT_HINT,

@@ -5,5 +5,6 @@ pub mod invalid_ordering;
 pub mod relaxed_lock;
 pub mod relaxed_refcount_release;
 pub mod relaxed_uniqueness_check;
+pub mod seqlock_misuse;
 pub mod store_load_reordering;
 // modules: end
