@@ -35,6 +35,7 @@ pub mod touch;
 pub mod transfer;
 pub mod value_flow;
 pub mod waiting;
+pub mod wakeup;
 
 use std::sync::OnceLock;
 
@@ -84,6 +85,7 @@ pub struct Facts<'a> {
     exposure: OnceLock<exposure::Exposure>,
     handshakes: OnceLock<handshake::Handshakes>,
     sequences: OnceLock<sequence::Sequences>,
+    wakeups: OnceLock<wakeup::Wakeups>,
     joint: OnceLock<FxHashMap<siblings::Pair, Vec<siblings::JointUpdate>>>,
     holders: OnceLock<transfer::Holders>,
     pub coverage: Coverage,
@@ -118,6 +120,7 @@ impl<'a> Facts<'a> {
             exposure: OnceLock::new(),
             handshakes: OnceLock::new(),
             sequences: OnceLock::new(),
+            wakeups: OnceLock::new(),
             joint: OnceLock::new(),
             heat: OnceLock::new(),
             holders: OnceLock::new(),

@@ -27,6 +27,7 @@ pub static ALL: &[&Lint] = &[
     &layout::ineffective_padding::INEFFECTIVE_PADDING,
     &ordering::invalid_ordering::INVALID_ORDERING,
     &api::leaked_atomic::LEAKED_ATOMIC,
+    &waiting::lost_wakeup::LOST_WAKEUP,
     &access::misaligned_atomic_cast::MISALIGNED_ATOMIC_CAST,
     &access::mixed_atomic_access::MIXED_ATOMIC_ACCESS,
     &publication::mutation_after_publication::MUTATION_AFTER_PUBLICATION,

@@ -149,7 +149,9 @@ fn reader_fault(cx: &Cx<'_>, location: LocId, sequence: &Sequence, r: &Reader) -
             body: r.body,
             event: at(r.first),
             label: "the version is taken once",
-            message: format!("{name} is not read again after the data, so a copy that a writer has torn is taken for whole"),
+            message: format!(
+                "{name} is not read again after the data, so a copy that a writer has torn is taken for whole"
+            ),
             help: "read the version again after `fence(Acquire)`, and retry if it has changed",
             data: r.data.first().map(|d| d.event),
         });
@@ -235,8 +237,7 @@ fn writer_fault(cx: &Cx<'_>, location: LocId, sequence: &Sequence, w: &Writer) -
 fn report(cx: &Cx<'_>, location: LocId, fault: &Fault) -> Finding {
     let facts = cx.facts;
     let site = facts.event_site(fault.body, fault.event);
-    let mut finding =
-        cx.finding(&SEQLOCK_MISUSE, fault.body, Label::new(site, fault.label), fault.message.clone());
+    let mut finding = cx.finding(&SEQLOCK_MISUSE, fault.body, Label::new(site, fault.label), fault.message.clone());
     let data = fault.data.map(|d| facts.event_site(fault.body, d));
     if let Some(data) = data {
         finding.secondary.push(Label::new(data, "the data"));
