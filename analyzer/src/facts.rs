@@ -16,6 +16,7 @@ pub mod handshake;
 pub mod heat;
 pub mod initial;
 pub mod layout;
+pub mod misdirected;
 pub mod pairing;
 pub mod plain;
 pub mod publication;

@@ -162,14 +162,18 @@ impl Facts<'_> {
         }
     }
 
-    /// Whether the location's name stands in code of its crate that was not understood.
-    fn stands_in_skipped(&self, location: LocId, name: &str) -> bool {
+    /// The crate that defines a location, by index.
+    pub fn crate_of(&self, location: LocId) -> usize {
         let def = match &self.location(location).key {
             Key::Static(d) | Key::Field(d, _) => *d,
             Key::Local(b, _) => self.program.body(*b).owner,
         };
-        let krate = self.program.def(def).krate;
-        self.program.crates[krate].files.iter().any(|(file, _)| {
+        self.program.def(def).krate
+    }
+
+    /// Whether the location's name stands in code of its crate that was not understood.
+    fn stands_in_skipped(&self, location: LocId, name: &str) -> bool {
+        self.program.crates[self.crate_of(location)].files.iter().any(|(file, _)| {
             let Some(Some(ir)) = self.program.files.get(file.0 as usize) else { return false };
             ir.skipped.iter().any(|s| self.sources.file(*file).slice(s.span).contains(name))
         })
