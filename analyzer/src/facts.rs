@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod alignment;
+pub mod attempt;
 pub mod carried;
 pub mod context;
 pub mod control;
@@ -12,16 +13,18 @@ pub mod effects;
 pub mod exposure;
 pub mod flow;
 pub mod guards;
+pub mod handover;
 pub mod handshake;
 pub mod heat;
 pub mod initial;
 pub mod layout;
 pub mod misdirected;
+pub mod outcome;
 pub mod pairing;
 pub mod plain;
 pub mod publication;
-pub mod reclaim;
 pub mod reclamation;
+pub mod refcount;
 pub mod region;
 pub mod required;
 pub mod retry;
@@ -35,6 +38,7 @@ pub mod sides;
 pub mod touch;
 pub mod transfer;
 pub mod value_flow;
+pub mod wait_loop;
 pub mod waiting;
 pub mod wakeup;
 
@@ -137,7 +141,7 @@ impl<'a> Facts<'a> {
         facts.contexts = context::of_all(&facts);
         touch::collect(&mut facts);
         pairing::collect(&mut facts);
-        reclaim::collect(&mut facts);
+        reclamation::collect(&mut facts);
         facts
     }
 

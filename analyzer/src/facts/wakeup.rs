@@ -285,7 +285,7 @@ impl Facts<'_> {
         if wait.tested_outside && flow.reaches(s.event, notify) {
             return missed(false);
         }
-        let Some(lock) = wait.lock.as_ref().filter(|l| matches!(l, Lock::Location(_))) else { return None };
+        let lock = wait.lock.as_ref().filter(|l| matches!(l, Lock::Location(_)))?;
         let taken_between = self.takes_between(body, s.event, notify, lock);
         (flow.reaches(s.event, notify) && !locked && !taken_between).then_some(())?;
         missed(false)

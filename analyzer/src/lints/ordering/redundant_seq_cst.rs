@@ -6,6 +6,7 @@ use crate::facts::{Facts, LocId, Op, OpId, RoleKind};
 use crate::finding::{Finding, Label};
 use crate::ir::{EventId, Ordering, ValueKind};
 use crate::lint::{Cx, declare_lint};
+use crate::resolve::DefId;
 
 declare_lint! {
     /// Finds locations that are accessed `SeqCst` although their role needs less.
@@ -114,22 +115,30 @@ fn enough(facts: &Facts<'_>, location: LocId) -> Option<&'static str> {
     }
 }
 
-/// The crate has sequentially consistent fences: its algorithms compare locations.
+/// The modules around the location have sequentially consistent fences: their algorithms compare locations.
 fn uses_fences(facts: &Facts<'_>, location: LocId) -> bool {
-    let krate = facts.crate_of(location);
-    facts.program.body_ids().filter(|b| facts.program.def(facts.program.body(*b).owner).krate == krate).any(|b| {
+    facts.program.body_ids().any(|b| {
         let events = facts.program.body(b).ir.events.len() as u32;
-        (0..events).any(|e| facts.is_total_fence(b, EventId(e)))
+        let mut fences = (0..events).filter(|e| facts.is_total_fence(b, EventId(*e)));
+        fences.next().is_some() && is_near(facts, location, facts.program.body(b).owner)
     })
 }
 
-/// No other location of the crate is accessed `SeqCst`.
+/// No other location of the modules around is accessed `SeqCst`.
 fn is_only_one(facts: &Facts<'_>, location: LocId) -> bool {
-    let krate = facts.crate_of(location);
-    !facts
-        .ops
-        .iter()
-        .any(|op| is_seq_cst(op) && op.location.is_some_and(|l| l != location && facts.crate_of(l) == krate))
+    !facts.ops.iter().any(|op| {
+        is_seq_cst(op) && op.location.is_some_and(|l| l != location && is_near(facts, location, facts.definition_of(l)))
+    })
+}
+
+/// The definition stands below the parent of the location's module.
+fn is_near(facts: &Facts<'_>, location: LocId, other: DefId) -> bool {
+    let program = facts.program;
+    let own = program.def(facts.definition_of(location));
+    let path = program.module_path(own.scope);
+    let around = &path[..path.len().saturating_sub(1)];
+    let other = program.def(other);
+    own.krate == other.krate && program.module_path(other.scope).starts_with(around)
 }
 
 /// Nothing is decided by the value, here or by a caller who gets a comparison of it.
