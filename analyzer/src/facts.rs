@@ -20,6 +20,7 @@ pub mod handshake;
 pub mod heat;
 pub mod initial;
 pub mod layout;
+pub mod misdirected;
 pub mod outcome;
 pub mod overpadded;
 pub mod nullness;
@@ -33,6 +34,7 @@ pub mod required;
 pub mod retry;
 pub mod role;
 mod same_memory;
+pub mod sequence;
 pub mod shards;
 pub mod sharing;
 pub mod siblings;
@@ -43,6 +45,7 @@ pub mod transfer;
 pub mod value_flow;
 pub mod wait_loop;
 pub mod waiting;
+pub mod wakeup;
 
 use std::sync::OnceLock;
 
@@ -93,6 +96,8 @@ pub struct Facts<'a> {
     plain: OnceLock<FxHashMap<LocId, Vec<plain::Plain>>>,
     exposure: OnceLock<exposure::Exposure>,
     handshakes: OnceLock<handshake::Handshakes>,
+    sequences: OnceLock<sequence::Sequences>,
+    wakeups: OnceLock<wakeup::Wakeups>,
     joint: OnceLock<FxHashMap<siblings::Pair, Vec<siblings::JointUpdate>>>,
     holders: OnceLock<transfer::Holders>,
     pub coverage: Coverage,
@@ -128,6 +133,8 @@ impl<'a> Facts<'a> {
             plain: OnceLock::new(),
             exposure: OnceLock::new(),
             handshakes: OnceLock::new(),
+            sequences: OnceLock::new(),
+            wakeups: OnceLock::new(),
             joint: OnceLock::new(),
             heat: OnceLock::new(),
             holders: OnceLock::new(),
