@@ -8,6 +8,7 @@ mod argv;
 mod baseline;
 mod check;
 mod explain;
+mod fix;
 mod ir;
 mod known;
 mod list;
@@ -138,6 +139,11 @@ fn dispatch(
     match &cli.command {
         None => check::run(&cli.check, levels(), around, terminal, out, err),
         Some(Command::Check(check)) => check::run(check, levels(), around, terminal, out, err),
+        Some(Command::Fix(check)) => {
+            let mut check = check.clone();
+            check.mending.fix = true;
+            check::run(&check, levels(), around, terminal, out, err)
+        }
         Some(Command::Explain(explain)) => explain::run(explain, terminal.out, out).map(|()| Status::Clean),
         Some(Command::List(list)) => list::run(list, levels(), around, terminal.out, out).map(|()| Status::Clean),
         Some(Command::Baseline(args)) => baseline::run(args, levels(), around, terminal, out, err),

@@ -15,6 +15,7 @@ mod manifest;
 mod metadata;
 mod spec;
 mod targets;
+pub mod vcs;
 pub mod with;
 
 use std::collections::BTreeSet;

@@ -129,7 +129,17 @@ const RULES: &[Rule] = &[
     },
     Rule {
         parts: &[],
-        except: &["render", "cli/explain.rs", "cli/schema.rs", "views", "server", "server.rs", "workspace.rs", "workspace"],
+        except: &[
+            "render",
+            "cli/explain.rs",
+            "cli/schema.rs",
+            "views",
+            "views.rs",
+            "cli/server",
+            "cli/server.rs",
+            "workspace.rs",
+            "workspace",
+        ],
         words: &["serde_json"],
         why: "JSON is written by the renderers, the views, `explain` and `schema`, and read from cargo and from editors",
     },

@@ -31,6 +31,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Lint the selected packages (the default)
     Check(Box<Check>),
+    /// Lint the selected packages and apply the fixes that only remove the bug
+    Fix(Box<Check>),
     /// Show the page of a lint, or list all lints
     Explain(Explain),
     /// List every lint with the level it has here
@@ -81,6 +83,8 @@ pub(crate) struct Check {
     pub(crate) scope: Scope,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) mending: Mending,
     /// Run `cargo check` or `cargo clippy` first and pass its messages through
     #[arg(long, value_name = "COMMAND")]
     pub(crate) with: Option<With>,
@@ -249,6 +253,29 @@ impl std::str::FromStr for Partition {
 }
 
 #[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Fixes")]
+pub(crate) struct Mending {
+    /// Apply the fixes that only remove the bug
+    #[arg(long)]
+    pub(crate) fix: bool,
+    /// Apply those too that may be wrong, with --fix or --diff
+    #[arg(long)]
+    pub(crate) unsafe_fixes: bool,
+    /// Print what would be changed and write nothing
+    #[arg(long)]
+    pub(crate) diff: bool,
+    /// Fix although there are uncommitted changes
+    #[arg(long)]
+    pub(crate) allow_dirty: bool,
+    /// Fix although there are staged changes
+    #[arg(long)]
+    pub(crate) allow_staged: bool,
+    /// Fix although there is no version control
+    #[arg(long)]
+    pub(crate) allow_no_vcs: bool,
+}
+
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Output {
     /// What findings look like
@@ -306,8 +333,10 @@ pub(crate) struct ToFile {
 fn to_file(written: &str) -> Result<ToFile, String> {
     let (format, file) = written.split_once('=').ok_or("write a format, `=` and a file")?;
     let format = Format::from_str(format, false).map_err(|_| {
-        let known: Vec<String> =
-            Format::value_variants().iter().filter_map(|f| Some(f.to_possible_value()?.get_name().to_owned())).collect();
+        let known: Vec<String> = Format::value_variants()
+            .iter()
+            .filter_map(|f| Some(f.to_possible_value()?.get_name().to_owned()))
+            .collect();
         let near = nearest(format, known.iter().map(String::as_str));
         let help = near.map_or(format!("one of {}", known.join(", ")), |n| format!("did you mean `{n}`?"));
         format!("unknown format `{format}`; {help}")

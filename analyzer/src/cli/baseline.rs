@@ -3,12 +3,14 @@
 use std::io::Write;
 
 use super::args::Check;
+use super::check::Job;
 use super::output::write_file;
 use super::terminal::Terminal;
-use super::{Failure, Status, Surroundings, check, configuration, known};
+use super::{Failure, Status, Surroundings, configuration, known};
 use crate::baseline::Baseline;
 use crate::driver::Packages;
 use crate::level::Table;
+use crate::source::Unsaved;
 use crate::workspace;
 
 pub(super) fn run(
@@ -27,7 +29,8 @@ pub(super) fn run(
     }
     let plan = workspace::plan(&selection).map_err(|e| Failure::message(e.to_string()))?;
     let config = configuration(&plan, levels)?;
-    let (analysis, report) = check::lint(args, &selection, &plan, &config, around, terminal)?;
+    let job = Job::new(args, &plan, &config, around, terminal);
+    let (analysis, report) = job.look(Unsaved::new(), selection.wants_tests())?;
     let packages = Packages { plan: &plan, owners: &analysis.owners };
     let subjects = report.diagnostics.iter().filter_map(|d| known::subject(d, &packages));
     let mut baseline = Baseline::of(subjects, selection.wants_tests());
@@ -52,7 +55,10 @@ pub(super) fn run(
     }
     let left = report.diagnostics.iter().filter(|d| known::subject(d, &packages).is_none()).count();
     if left > 0 && !terminal.quiet {
-        writeln!(err, "warning: {left} findings have no place in a baseline: what is wrong with a file or a suppression")?;
+        writeln!(
+            err,
+            "warning: {left} findings have no place in a baseline: what is wrong with a file or a suppression"
+        )?;
     }
     Ok(Status::Clean)
 }

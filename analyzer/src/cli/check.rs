@@ -4,7 +4,8 @@ use std::io::Write;
 use std::time::Instant;
 
 use super::args::{Check, Format, With};
-use super::known;
+use super::fix::{self, Mode};
+use super::known::{self, Known};
 use super::output::Printer;
 use super::terminal::Terminal;
 use super::{Failure, Status, Surroundings, configuration};
@@ -12,7 +13,9 @@ use crate::config::Config;
 use crate::driver::{self, Analysis, Packages};
 use crate::level::Table;
 use crate::report::{self, Detail, Parts, Report};
+use crate::source::Unsaved;
 use crate::suppress::{self, Inputs};
+use crate::workspace::git::Changes;
 use crate::workspace::with::{self, PassThrough};
 use crate::workspace::{self, Plan, Selection, git};
 
@@ -41,70 +44,120 @@ pub(super) fn run(
         Some(with) => pass_through(with, args, &selection, terminal, out)?,
         None => true,
     };
-    let (mut analysis, mut report) = lint(args, &selection, &plan, &config, around, terminal)?;
-    if let Some(baseline) = baseline {
-        let whole = args.scope.partition.is_none() && known::is_whole(&selection);
-        known::apply(baseline, &plan, &config, &mut analysis, &mut report, whole.then(|| selection.wants_tests()));
+    let whole = args.scope.partition.is_none() && known::is_whole(&selection);
+    let job = Job {
+        known: baseline.as_ref(),
+        whole,
+        changes: changes.as_ref(),
+        ..Job::new(args, &plan, &config, around, terminal)
+    };
+    let mending = Mode::of(&args.mending).map_err(Failure::message)?;
+    if mending == Mode::Write {
+        fix::may_write(&plan, &args.mending)?;
     }
-    if let Some(changes) = changes {
-        known::only_changed(&changes, &analysis.sources, &mut report);
-    }
+    let looked = job.look(Unsaved::new(), selection.wants_tests())?;
+    let (analysis, report) = match mending {
+        Mode::Leave => looked,
+        mode => {
+            let mended = fix::mend(&job, looked, selection.wants_tests())?;
+            let success = mended.first_success && cargo_agrees;
+            if mode == Mode::Show {
+                mended.show(out)?;
+                mended.sum_up(err, terminal)?;
+                return Ok(if success { Status::Clean } else { Status::Found });
+            }
+            mended.write(err, terminal)?;
+            (mended.analysis, mended.report)
+        }
+    };
     let success = report.is_success() && cargo_agrees;
     let seconds = around.stdout_is_terminal.then(|| start.elapsed().as_secs_f64());
-    let printer = Printer { output: &args.output, plan: &plan, analysis: &analysis, report: &report, terminal, success };
+    let printer =
+        Printer { output: &args.output, plan: &plan, analysis: &analysis, report: &report, terminal, success };
     printer.all(around, seconds, out, err)?;
     Ok(if success { Status::Clean } else { Status::Found })
 }
 
-/// Runs the lints and puts levels and suppressions on what they found.
-pub(super) fn lint(
-    args: &Check,
-    selection: &Selection,
-    plan: &Plan,
-    config: &Config,
-    around: &Surroundings,
-    terminal: Terminal,
-) -> Result<(Analysis, Report), Failure> {
-    let lints = config.catalogue.iter().copied().filter(|l| config.may_be_on(l)).collect();
-    let request = driver::Request {
-        jobs: args.jobs.map(Into::into),
-        tests: selection.wants_tests(),
-        lints,
-        options: &config.options,
-    };
-    let mut analysis = driver::analyze(plan, &request).map_err(|e| Failure::message(e.to_string()))?;
-    let report = report(args, plan, config, &mut analysis, around, terminal);
-    Ok((analysis, report))
+/// What looking at the source needs to know.
+pub(super) struct Job<'a> {
+    pub(super) args: &'a Check,
+    pub(super) plan: &'a Plan,
+    pub(super) config: &'a Config,
+    pub(super) around: &'a Surroundings,
+    pub(super) terminal: Terminal,
+    /// Findings that are not to be shown.
+    pub(super) known: Option<&'a Known>,
+    /// The run looks at all that a baseline is about.
+    pub(super) whole: bool,
+    /// Show only what touches these.
+    pub(super) changes: Option<&'a Changes>,
 }
 
-fn report(
-    args: &Check,
-    plan: &Plan,
-    config: &Config,
-    analysis: &mut Analysis,
-    around: &Surroundings,
-    terminal: Terminal,
-) -> Report {
-    let findings = std::mem::take(&mut analysis.findings);
-    let problems = std::mem::take(&mut analysis.problems);
-    let coverage = std::mem::take(&mut analysis.coverage);
-    let suppressions = suppress::collect(Inputs {
-        sources: &analysis.sources,
-        linted: &analysis.linted,
-        modules: &analysis.modules,
-        unjudged: &analysis.tests,
-        catalogue: config.catalogue,
-        require_reasons: config.require_reasons,
-        today: around.today,
-    });
-    let parts = Parts {
-        sources: &analysis.sources,
-        config,
-        suppressions: &suppressions,
-        packages: &Packages { plan, owners: &analysis.owners },
-        detail: Detail { explain: args.output.explain_findings, verbose: terminal.verbose },
-    };
-    report::build(&parts, findings, problems, coverage)
+impl<'a> Job<'a> {
+    /// Whatever is found is shown.
+    pub(super) fn new(
+        args: &'a Check,
+        plan: &'a Plan,
+        config: &'a Config,
+        around: &'a Surroundings,
+        terminal: Terminal,
+    ) -> Job<'a> {
+        Job { args, plan, config, around, terminal, known: None, whole: false, changes: None }
+    }
+
+    /// Analyses the source, with some files taken to hold other text.
+    pub(super) fn look(&self, unsaved: Unsaved, tests: bool) -> Result<(Analysis, Report), Failure> {
+        self.look_and(unsaved, tests, |_| ()).map(|(analysis, report, ())| (analysis, report))
+    }
+
+    /// The same with a look at the facts themselves.
+    pub(super) fn look_and<T: Send>(
+        &self,
+        unsaved: Unsaved,
+        tests: bool,
+        look: impl Fn(driver::Known<'_>) -> T + Sync,
+    ) -> Result<(Analysis, Report, T), Failure> {
+        let request = driver::Request {
+            jobs: self.args.jobs.map(Into::into),
+            tests,
+            lints: self.config.catalogue.iter().copied().filter(|l| self.config.may_be_on(l)).collect(),
+            options: &self.config.options,
+            unsaved,
+        };
+        let (mut analysis, seen) =
+            driver::analyze_and(self.plan, &request, look).map_err(|e| Failure::message(e.to_string()))?;
+        let mut report = self.report(&mut analysis);
+        if let Some(known) = self.known {
+            known::apply(known, self.plan, self.config, &mut analysis, &mut report, self.whole.then_some(tests));
+        }
+        if let Some(changes) = self.changes {
+            known::only_changed(changes, &analysis.sources, &mut report);
+        }
+        Ok((analysis, report, seen))
+    }
+
+    fn report(&self, analysis: &mut Analysis) -> Report {
+        let findings = std::mem::take(&mut analysis.findings);
+        let problems = std::mem::take(&mut analysis.problems);
+        let coverage = std::mem::take(&mut analysis.coverage);
+        let suppressions = suppress::collect(Inputs {
+            sources: &analysis.sources,
+            linted: &analysis.linted,
+            modules: &analysis.modules,
+            unjudged: &analysis.tests,
+            catalogue: self.config.catalogue,
+            require_reasons: self.config.require_reasons,
+            today: self.around.today,
+        });
+        let parts = Parts {
+            sources: &analysis.sources,
+            config: self.config,
+            suppressions: &suppressions,
+            packages: &Packages { plan: self.plan, owners: &analysis.owners },
+            detail: Detail { explain: self.args.output.explain_findings, verbose: self.terminal.verbose },
+        };
+        report::build(&parts, findings, problems, coverage)
+    }
 }
 
 /// Runs `cargo check` or `cargo clippy` first; tells whether it was content.

@@ -67,7 +67,7 @@ pub(super) fn subject(diagnostic: &Diagnostic, packages: &Packages<'_>) -> Optio
 /// Takes known findings out of a report and puts stale entries in; the latter only if the run was `whole`: then it says
 /// whether test code was looked at.
 pub(super) fn apply(
-    known: Known,
+    known: &Known,
     plan: &Plan,
     config: &Config,
     analysis: &mut Analysis,
@@ -83,7 +83,7 @@ pub(super) fn apply(
 }
 
 fn say_stale(
-    known: Known,
+    known: &Known,
     stale: Vec<Stale>,
     plan: &Plan,
     config: &Config,
@@ -99,7 +99,7 @@ fn say_stale(
     let judged: Vec<(Stale, usize)> =
         stale.into_iter().filter(was_on).filter_map(|s| is_selected(&s.package).map(|owner| (s, owner))).collect();
     let Some((_, owner)) = judged.first() else { return };
-    let file = analysis.sources.add(SourceFile::new(known.path, known.shown, known.text));
+    let file = analysis.sources.add(SourceFile::new(&known.path, known.shown.as_str(), known.text.clone()));
     analysis.owners.push(Some(*owner));
     for (stale, _) in judged {
         let place = Place { package: Some(&stale.package), file: None };

@@ -47,7 +47,10 @@ pub fn parse(text: &str) -> Result<Records, Mistake> {
         }
     }
     if open > 0 {
-        return Err(Mistake { line: last, message: "the report is cut off: its `coverage` line is missing".to_owned() });
+        return Err(Mistake {
+            line: last,
+            message: "the report is cut off: its `coverage` line is missing".to_owned(),
+        });
     }
     tidy(&mut all);
     Ok(all)

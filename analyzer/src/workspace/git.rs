@@ -168,7 +168,11 @@ mod tests {
         let diff = "diff --git a/src/a.rs b/src/a.rs\n--- a/src/a.rs\n+++ b/src/a.rs\n@@ -1,2 +1 @@ fn f() {\n-a\n--- b\n+++ b/no.rs\n@@ -9,1 +8,0 @@\n-x\ndiff --git a/g.rs b/g.rs\n--- a/g.rs\n+++ /dev/null\n@@ -1 +0,0 @@\n-y\ndiff --git a/a b.rs b/a b.rs\n--- /dev/null\n+++ b/a b.rs\t\n@@ -0,0 +1,2 @@\n+1\n+2\n\\ No newline at end of file\n";
         let changes = parse(diff);
         assert!(changes.touch("src/a.rs", 1..=1) && !changes.touch("src/a.rs", 2..=7));
-        assert!(changes.touch("src/a.rs", 8..=8) && changes.touch("src/a.rs", 9..=12) && !changes.touch("src/a.rs", 10..=12));
+        assert!(
+            changes.touch("src/a.rs", 8..=8)
+                && changes.touch("src/a.rs", 9..=12)
+                && !changes.touch("src/a.rs", 10..=12)
+        );
         assert!(changes.touch("a b.rs", 2..=2) && !changes.touch("a b.rs", 3..=3));
         assert!(!changes.touch("no.rs", 1..=9) && !changes.touch("g.rs", 1..=9));
     }
