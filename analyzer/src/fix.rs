@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn code_that_would_no_longer_be_understood_breaks_a_file() {
         let text = "fn f() { assert!(x.load(Relaxed)); }";
-        check(text, vec![fix(text, &[("Relaxed)", "Relaxed) =>")])], text, 0);
+        check(text, vec![fix(text, &[("Relaxed)", "Relaxed) +")])], text, 0);
     }
 
     #[test]
