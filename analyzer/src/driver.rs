@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::coverage::{Coverage, Skip, Why};
-use crate::facts::{Facts, access};
-use crate::finding::{Finding, Label, Site};
+use crate::facts::{Facts, LocId, access};
+use crate::finding::{Finding, Label, Purpose, Site};
 use crate::ir::{self, Span};
 use crate::lint::{Cx, Lint, Options, Outlines};
 use crate::lower::{self, ParseError};
@@ -78,12 +78,35 @@ impl std::error::Error for NoThreads {}
 
 /// Lints what the plan selects.
 pub fn analyze(plan: &Plan, request: &Request<'_>) -> Result<Analysis, NoThreads> {
+    analyze_and(plan, request, |_| ()).map(|(analysis, ())| analysis)
+}
+
+/// What a run knows before it is over.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    pub facts: &'a Facts<'a>,
+    pub owners: &'a [Option<usize>],
+}
+
+impl Known<'_> {
+    /// Whether a file belongs to a selected target.
+    pub fn is_selected(&self, file: FileId) -> bool {
+        self.owners[file.0 as usize].is_some()
+    }
+}
+
+/// Lints what the plan selects and has a look at the facts themselves.
+pub fn analyze_and<T: Send>(
+    plan: &Plan,
+    request: &Request<'_>,
+    look: impl Fn(Known<'_>) -> T + Sync,
+) -> Result<(Analysis, T), NoThreads> {
     let pool = rayon::ThreadPoolBuilder::new()
         .stack_size(lower::STACK)
         .num_threads(request.jobs.unwrap_or(0))
         .build()
         .map_err(NoThreads)?;
-    Ok(pool.install(|| Run::new(plan, request).finish()))
+    Ok(pool.install(|| Run::new(plan, request).finish(&look)))
 }
 
 /// Lowers one text on a thread of the right stack size.
@@ -117,13 +140,13 @@ impl<'a> Run<'a> {
         Run { plan, request, sources, crates, problems, owners, files, errors: Vec::new() }
     }
 
-    fn finish(mut self) -> Analysis {
+    fn finish<T>(mut self, look: &(impl Fn(Known<'_>) -> T + Sync)) -> (Analysis, T) {
         // Each round parses at least one more file; so many links in a chain are not met.
         const ROUNDS: usize = 8;
         let mut wanted = self.relevant();
         let inputs = self.inputs();
         let mut rounds = 0;
-        let (findings, coverage, tests) = loop {
+        let (findings, coverage, tests, seen) = loop {
             self.lower(std::mem::take(&mut wanted));
             rounds += 1;
             let program = Program::build(&self.files, inputs.clone());
@@ -131,10 +154,11 @@ impl<'a> Run<'a> {
             if wanted.is_empty() || rounds == ROUNDS {
                 let facts = Facts::build(&program, &self.sources, self.request.tests);
                 let tests = if self.request.tests { Vec::new() } else { tests(&program) };
-                break (self.check_all(&facts), self.coverage(&facts), tests);
+                let seen = look(Known { facts: &facts, owners: &self.owners });
+                break (self.check_all(&facts), self.coverage(&facts), tests, seen);
             }
         };
-        self.into_analysis(findings, coverage, tests)
+        (self.into_analysis(findings, coverage, tests), seen)
     }
 
     /// The files that can matter by their words, and those that declare their modules: whether a module is public, or
@@ -199,6 +223,7 @@ impl<'a> Run<'a> {
         findings.sort_by(|a, b| {
             (a.primary.site, a.lint.name, &a.message, &a.key).cmp(&(b.primary.site, b.lint.name, &b.message, &b.key))
         });
+        say_purposes(&mut findings, facts);
         findings
     }
 
@@ -326,6 +351,20 @@ impl<'a> Run<'a> {
         let start = text.find("[package]").unwrap_or(0);
         let length = text[start..].find(['\r', '\n']).unwrap_or(text.len() - start);
         Site { file, span: Span::new(start as u32, (start + length) as u32) }
+    }
+}
+
+/// Says of each finding what the location that its key names is for.
+fn say_purposes(findings: &mut [Finding], facts: &Facts<'_>) {
+    let mut by_name: FxHashMap<&str, LocId> = FxHashMap::default();
+    for (n, location) in facts.locations.iter().enumerate() {
+        by_name.entry(&location.name).or_insert(LocId(n as u32));
+    }
+    for finding in findings {
+        if let Some(location) = by_name.get(finding.key.location.as_str()) {
+            let role = facts.role(*location);
+            finding.purpose = Some(Purpose { is: role.kind.describe().to_owned(), why: role.why.clone() });
+        }
     }
 }
 

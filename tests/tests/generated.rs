@@ -9,6 +9,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use atomic_lint_tests::{BLESS, FIXES, blessing, cargo, fixed, root, run};
+use cargo_atomic_lint::cli::schema;
 use cargo_atomic_lint::lints;
 use cargo_metadata::Message;
 
@@ -56,6 +57,13 @@ fn the_output_of_every_fixture_folder_is_the_expected_one() {
             hold(fixed_fixtures());
         }
         hold(outputs());
+    }
+}
+
+#[test]
+fn the_schema_of_the_configuration_knows_every_lint() {
+    if *LISTS {
+        hold(vec![Generated { path: "analyzer/atomic-lint.schema.json".into(), text: schema::text() }]);
     }
 }
 

@@ -76,7 +76,7 @@ fn labels(diagnostic: &Diagnostic, sources: &Sources) -> Vec<Mark<FileId>> {
 /// Notes, the schedule, the remedy, where to read more.
 fn notes(diagnostic: &Diagnostic, sources: &Sources) -> Vec<String> {
     let mut notes = diagnostic.notes.clone();
-    notes.extend(diagnostic.interleaving.as_ref().map(|i| table::table(i, sources)));
+    notes.extend(diagnostic.shown_interleaving().map(|i| table::table(i, sources)));
     notes.extend(diagnostic.help.as_ref().map(|h| format!("help: {h}")));
     notes.extend(diagnostic.lint.map(|l| format!("more: cargo atomic-lint explain {}", l.name)));
     notes

@@ -14,6 +14,11 @@ pub fn table(interleaving: &Interleaving, sources: &Sources) -> String {
     let Interleaving { threads, watched, steps } = interleaving;
     let mut rows = vec![head(threads, watched)];
     rows.extend(steps.iter().enumerate().map(|(n, step)| row(n + 1, step, threads.len(), sources)));
+    aligned(&rows)
+}
+
+/// Rows of cells as lines of columns: numbers first, close to what they count.
+pub(super) fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|r| r.get(column)).map(|c| c.chars().count()).max();
     let widths: Vec<usize> = (0..columns).map(|c| width(c).unwrap_or(0)).collect();

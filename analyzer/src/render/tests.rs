@@ -121,7 +121,7 @@ fn warnings_keep_their_schedule_to_themselves() {
     let mut found = split(TEXT);
     found.lint = crate::testing::lint("unpadded_hot_atomics");
     let brief = report(&sources, vec![found.clone()], Detail::default());
-    assert!(brief.diagnostics[0].interleaving.is_none());
+    assert!(brief.diagnostics[0].shown_interleaving().is_none());
     let full = report(&sources, vec![found], Detail { explain: true, ..Detail::default() });
     assert!(full.diagnostics[0].interleaving.is_some());
 }

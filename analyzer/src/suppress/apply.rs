@@ -211,6 +211,7 @@ fn finding(site: Site, message: String, fix: Option<Fix>) -> Finding {
         help: None,
         cfg: None,
         fixes: fix.into_iter().collect(),
+        purpose: None,
         key: Key::default(),
     }
 }
