@@ -89,7 +89,8 @@ pub fn analyze(plan: &Plan, request: &Request<'_>) -> Result<Analysis, NoThreads
 /// Lowers one text on a thread of the right stack size.
 pub fn lower_one(text: &str) -> std::io::Result<Result<ir::File, ParseError>> {
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(lower::STACK).spawn_scoped(scope, || lower::lower(text))?;
+        let thread =
+            std::thread::Builder::new().stack_size(lower::STACK).spawn_scoped(scope, || lower::lower(text, true))?;
         thread.join().map_err(|_| std::io::Error::other("the parser has failed"))
     })
 }
@@ -139,9 +140,13 @@ impl<'a> Run<'a> {
     /// The files that can matter by their words, and those that declare their modules: whether a module is public, or
     /// there for tests only, stands there.
     fn relevant(&self) -> Vec<FileId> {
-        let mut wanted: Vec<FileId> = self.sources.iter().filter(|(_, f)| f.relevant).map(|(id, _)| id).collect();
+        let matters = |m: &&source::ModuleFile| {
+            self.sources.file(m.file).relevant && (self.request.tests || m.condition != source::Condition::InTests)
+        };
+        let mut wanted: Vec<FileId> = Vec::new();
         for krate in &self.crates {
-            for module in krate.modules.iter().filter(|m| self.sources.file(m.file).relevant) {
+            for module in krate.modules.iter().filter(matters) {
+                wanted.push(module.file);
                 let mut above = module.parent;
                 while let Some(parent) = above.and_then(|p| krate.modules.get(p.0 as usize)) {
                     wanted.push(parent.file);
@@ -165,8 +170,8 @@ impl<'a> Run<'a> {
 
     /// Parses files, in parallel.
     fn lower(&mut self, files: Vec<FileId>) {
-        let sources = &self.sources;
-        let lowered: Vec<_> = files.par_iter().map(|&id| (id, lower::lower(&sources.file(id).text))).collect();
+        let (sources, tests) = (&self.sources, self.request.tests);
+        let lowered: Vec<_> = files.par_iter().map(|&id| (id, lower::lower(&sources.file(id).text, tests))).collect();
         for (id, result) in lowered {
             match result {
                 Ok(file) => self.files[id.0 as usize] = Some(file),

@@ -173,10 +173,21 @@ pub struct ModuleFile {
     pub declared_at: Option<Site>,
     /// The predicate of the `#[cfg_attr(predicate, path = "…")]` that named this file, as written.
     pub predicate: Option<String>,
-    /// Every declaration of it, or one above, stands under a `cfg`, in a macro or in a body.
-    pub conditional: bool,
+    /// Of its declaration and those above; of the weakest, if several declare it.
+    pub condition: Condition,
     /// The modules that this file declares, by [`Link::at`].
     pub children: Vec<Link>,
+}
+
+/// Under what a module is declared, as far as that shows without evaluating any `cfg`; the stronger is the greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Condition {
+    #[default]
+    Always,
+    /// Under a `cfg`, in a macro's arguments or in a body.
+    Sometimes,
+    /// Under `#[cfg(test)]`.
+    InTests,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

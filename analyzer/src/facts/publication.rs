@@ -125,7 +125,7 @@ impl Facts<'_> {
     }
 
     /// Both sides are methods that need the same object to themselves: one thread at a time runs either.
-    fn is_one_owner(&self, a: BodyId, b: BodyId) -> bool {
+    pub(super) fn is_one_owner(&self, a: BodyId, b: BodyId) -> bool {
         let owner = |body: BodyId| {
             let def = self.program.body(self.program.outermost(body)).owner;
             let alone = match self.program.function(def)?.receiver.as_ref()? {

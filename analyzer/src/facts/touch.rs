@@ -424,7 +424,12 @@ impl Facts<'_> {
 
     /// Whether an integer that the operation gave became a pointer on the way to the touch.
     fn is_cast_to_pointer(&self, body: BodyId, touch: &Touch, seen: &Seen) -> bool {
-        let (Some(pointer), Some(result)) = (touch.value, self.result_of(body, seen.event)) else { return false };
+        let Some(result) = self.result_of(body, seen.event) else { return false };
+        // A helper has made the pointer: `fn table(&self) -> *mut Table { self.address.load(Acquire) as _ }`.
+        if !seen.is_direct() && self.program.type_of(body, result).is_raw_pointer() {
+            return true;
+        }
+        let Some(pointer) = touch.value else { return false };
         let values = &self.program.body(body).ir.values;
         values.iter().enumerate().any(|(i, v)| match &v.kind {
             ValueKind::Cast(inner, Ty::Ptr { .. }) => {

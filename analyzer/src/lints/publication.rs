@@ -4,4 +4,5 @@
 pub mod mutation_after_publication;
 pub mod relaxed_cas_failure;
 pub mod relaxed_publication;
+pub mod unpaired_ordering;
 // modules: end

@@ -70,7 +70,7 @@ fn whole_statement(mend: &Mend<'_, '_>, span: Span) -> Option<NodeId> {
         _ => false,
     };
     let all = (0..mend.outline.nodes.len() as u32).map(NodeId);
-    let found = all.filter(is_it).last()?;
+    let found = all.rev().find(is_it)?;
     mend.text(found).ends_with(';').then_some(found)
 }
 

@@ -102,12 +102,18 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
                 let flow = facts.flow(body);
                 reported.iter().any(|(l, a)| *l == load.event && flow.dominates(*a, act.event))
             };
-            if let Some(load) = load.filter(|l| !told(l)) {
+            if let Some(load) = load.filter(|l| !told(l) && !is_count_raised(facts, act)) {
                 reported.push((load.event, act.event));
                 out.push(report(cx, body, load, act));
             }
         }
     }
+}
+
+/// An owner count that may have come to zero since the test is `refcount_resurrection`'s.
+fn is_count_raised(facts: &Facts<'_>, act: &Seen) -> bool {
+    let location = facts.op(act.op).location;
+    location.is_some_and(|l| facts.late_raises(l).iter().any(|r| facts.seen(r.body)[r.seen].op == act.op))
 }
 
 /// The load on the same location that decides, by `decision`, whether `act` runs.

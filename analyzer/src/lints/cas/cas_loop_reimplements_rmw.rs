@@ -3,7 +3,8 @@
 use crate::facts::Facts;
 use crate::facts::effects::EffectKind;
 use crate::facts::region::{Retry, RetryKind, What};
-use crate::facts::retry::{CasLoop, is_hint};
+use crate::facts::retry::CasLoop;
+use crate::facts::wait_loop::is_hint;
 use crate::finding::{Finding, Label};
 use crate::ir::{
     AtomicOpKind, Base, BinOp, Callee, EventId, EventKind, Proj, Terminator, ValueId, ValueKind, operands,

@@ -1,15 +1,14 @@
 //! What was taken out of a shared pointer is freed while readers may still be at it.
 
-use crate::facts::{Facts, LocId, OpId};
+use super::aba_prone_cas;
+use crate::facts::reclamation::{Reader, Release};
+use crate::facts::{Facts, LocId};
 use crate::finding::{Finding, Interleaving, Label};
-use crate::ir::{AtomicOpKind, EventId};
 use crate::lint::{Cx, declare_lint};
-use crate::lints::cas::aba_prone_cas;
-use crate::resolve::{Atomic, BodyId};
 
 declare_lint! {
-    /// Finds an old value, replaced by `swap` or CAS, that is freed at once, while other functions load the same pointer
-    /// and follow it with nothing that keeps the value alive.
+    /// Finds an old value, replaced by `swap` or CAS, that is freed at once or handed out as the caller's own, while
+    /// other functions load the same pointer and follow it with nothing that keeps the value alive.
     ///
     /// ## Why it matters
     ///
@@ -68,8 +67,10 @@ declare_lint! {
     ///
     /// ## Known limits
     ///
-    /// Quiet under epoch and hazard guards, under a common lock, through `&mut self`, in `Drop`, and where readers take the
-    /// value out themselves.
+    /// Quiet under epoch and hazard guards, where readers hold a lock, write another atomic before they follow the
+    /// pointer (a count of readers, a hazard slot) or take the value out themselves, where another atomic is asked before
+    /// the free, through `&mut self`, and in `Drop`. What `crossbeam_epoch` frees at once (`into_owned`) is freed under
+    /// pinned readers too, and `unprotected()` guards nothing.
     ///
     /// ## References
     ///
@@ -87,56 +88,62 @@ declare_lint! {
 
 fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
     let facts = cx.facts;
-    for i in 0..facts.locations.len() as u32 {
-        let location = LocId(i);
-        let loc = facts.location(location);
-        if loc.atomic != Some(Atomic::Ptr) {
-            continue;
-        }
-        let Some((free, taken)) = facts.release_of(location) else { continue };
-        let prone = loc.ops.iter().any(|o| facts.op(*o).body == free.0 && aba_prone_cas::prone(facts, *o).is_some());
-        if prone {
-            continue;
-        }
-        let reader = loc.ops.iter().copied().find(|&o| o != taken && follows(facts, o));
-        if let Some(reader) = reader {
-            out.push(report(cx, location, free, taken, reader));
+    for location in (0..facts.locations.len() as u32).map(LocId) {
+        if let Some((release, readers)) = released_early(facts, location) {
+            out.push(report(cx, location, &release, &readers));
         }
     }
 }
 
-/// A load whose value is followed, with nothing that keeps it from being freed.
-fn follows(facts: &Facts<'_>, id: OpId) -> bool {
-    let op = facts.op(id);
-    if op.kind != AtomicOpKind::Load {
-        return false;
-    }
-    let Some(seen) = facts.seen(op.body).iter().find(|s| s.op == id && s.is_direct()) else { return false };
-    let Some(loaded) = op.result else { return false };
-    let alone = facts.is_alone(op.body, seen) || facts.context(id).in_drop || !facts.context(id).locks.is_empty();
-    !alone && !facts.is_protected(op.body) && facts.is_followed(op.body, loaded)
+/// Whether this lint speaks of a location; `refcount_resurrection` leaves counts found through it to this lint.
+pub fn is_reported(facts: &Facts<'_>, location: LocId) -> bool {
+    released_early(facts, location).is_some()
 }
 
-fn report(cx: &Cx<'_>, location: LocId, free: (BodyId, EventId), taken: OpId, reader: OpId) -> Finding {
+fn released_early(facts: &Facts<'_>, location: LocId) -> Option<(Release, Vec<Reader>)> {
+    let release = facts.release_of(location)?;
+    let readers = facts.unprotected_readers(location, &release);
+    (!readers.is_empty() && !is_left_to_aba(facts, location, &release)).then_some((release, readers))
+}
+
+/// Where the function that frees also looks inside the node for its CAS, `aba_prone_cas` speaks of both.
+fn is_left_to_aba(facts: &Facts<'_>, location: LocId, release: &Release) -> bool {
+    let ops = &facts.location(location).ops;
+    ops.iter().any(|o| facts.op(*o).body == release.body && aba_prone_cas::prone(facts, *o).is_some())
+}
+
+fn report(cx: &Cx<'_>, location: LocId, release: &Release, readers: &[Reader]) -> Finding {
     let facts = cx.facts;
     let name = cx.location_name(location);
-    let by = facts.function_name(facts.op(reader).body);
-    let message = format!("`{by}` may still follow the old value of {name} when this frees it");
-    let site = facts.event_site(free.0, free.1);
-    let label = Label::new(site, "freed here, whoever has loaded it before");
-    let mut finding = cx.finding(&PREMATURE_RECLAMATION, free.0, label, message);
-    finding.secondary.push(Label::new(cx.op_site(taken), "taken out here"));
-    finding.secondary.push(Label::new(cx.op_site(reader), "loaded and followed here, with nothing that keeps it"));
+    let reader = readers[0];
+    let by = facts.function_name(reader.body);
+    let (message, label, step) = if release.to_caller {
+        let message =
+            format!("`{by}` may still follow the old value of {name} when the caller drops what this returns");
+        (message, "handed to the caller as its own, whoever has loaded it before", "gives old away; it is dropped")
+    } else {
+        let message = format!("`{by}` may still follow the old value of {name} when this frees it");
+        (message, "freed here, whoever has loaded it before", "frees old")
+    };
+    let site = facts.event_site(release.body, release.event);
+    let mut finding = cx.finding(&PREMATURE_RECLAMATION, release.body, Label::new(site, label), message);
+    if cx.op_site(release.taken) != site {
+        finding.secondary.push(Label::new(cx.op_site(release.taken), "taken out here"));
+    }
+    for r in readers {
+        let text = "loaded and followed here, with nothing that keeps it";
+        finding.secondary.push(Label::new(cx.op_site(r.load), text));
+    }
     finding.notes.push(cx.role_note(location));
     finding.key.location = facts.location(location).name.clone();
-    finding.key.operation = facts.op(taken).method.to_owned();
+    finding.key.operation = facts.op(release.taken).method.to_owned();
     let short = finding.key.location.rsplit("::").next().unwrap_or("value").to_owned();
     finding.interleaving = Some(
         Interleaving::new(&["reader", "writer"], short)
-            .step(0, Some(cx.op_site(reader)), "load → old", "old")
-            .step(1, Some(cx.op_site(taken)), "takes old out", "new")
-            .step(1, Some(site), "frees old", "new")
-            .step(0, None, "reads *old", "new")
+            .step(0, Some(cx.op_site(reader.load)), "load → old", "old")
+            .step(1, Some(cx.op_site(release.taken)), "takes old out", "new")
+            .step(1, Some(site), step, "new")
+            .step(0, Some(facts.event_site(reader.body, reader.used)), "reads *old", "new")
             .ending("freed memory"),
     );
     finding.help = Some(

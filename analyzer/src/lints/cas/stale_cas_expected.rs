@@ -165,7 +165,7 @@ fn computes_only(facts: &Facts<'_>, body: BodyId, event: crate::ir::EventId, que
     }
     match facts.program.target(body, call) {
         Target::Fn(_) => facts.is_trivial_call(body, call),
-        _ => crate::facts::retry::is_pure_name(facts.callee_name(call)),
+        _ => crate::facts::wait_loop::is_pure_name(facts.callee_name(call)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::facts::reclaim::LastOwner;
+use crate::facts::refcount::LastOwner;
 use crate::facts::{Facts, LocId, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
 use crate::lint::{Cx, declare_lint};

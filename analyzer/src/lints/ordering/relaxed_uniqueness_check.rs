@@ -6,7 +6,7 @@ use crate::facts::control::Decision;
 use crate::facts::role::RoleKind;
 use crate::facts::{Facts, LocId, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
-use crate::ir::{AtomicOpKind, BinOp, EventId, ValueId, ValueKind};
+use crate::ir::{AtomicOpKind, EventId};
 use crate::lint::{Cx, declare_lint};
 use crate::remedy::ordering::{Half, strengthen};
 use crate::resolve::BodyId;
@@ -134,7 +134,8 @@ fn relied_upon(facts: &Facts<'_>, body: BodyId, decision: &Decision, seen: &Seen
     let location = op.location?;
     let relevant = op.kind == AtomicOpKind::Load
         && seen.orders.lacks_acquire()
-        && compares_with_one(facts, body, decision, seen)
+        && facts.is_compared_with(body, seen, &[1, 2])
+        && !decision.flows.is_constant()
         && !facts.is_guarded(location, seen.op)
         && !facts.acquires_in_helper(seen)
         // The other count of the same object was acquired before.
@@ -150,24 +151,6 @@ fn relied_upon(facts: &Facts<'_>, body: BodyId, decision: &Decision, seen: &Seen
         .chain(freed)
         .find(|&e| facts.is_controlled(body, decision, e) && facts.reaches_unacquired(body, seen.event, e))?;
     Some((location, used))
-}
-
-/// `count == 1`, here or in the helper that made the load.
-fn compares_with_one(facts: &Facts<'_>, body: BodyId, decision: &Decision, seen: &Seen) -> bool {
-    let in_helper = seen.via.first().map(|(b, _)| *b);
-    let inner = seen.via.last().map(|(b, _)| *b);
-    [Some(body), in_helper, inner].into_iter().flatten().any(|b| {
-        facts.program.body(b).ir.values.iter().any(|v| match &v.kind {
-            ValueKind::Binary(BinOp::Eq | BinOp::Ne | BinOp::Gt | BinOp::Le | BinOp::Lt, l, r) => {
-                let one = |v: &ValueId| matches!(facts.value(b, *v), ValueKind::Int(1 | 2));
-                let event = if b == body { Some(seen.event) } else { seen.via.iter().find(|v| v.0 == b).map(|v| v.1) };
-                let result = event.and_then(|e| facts.result_of(b, e));
-                let loaded = |v: &ValueId| result.is_some_and(|r| facts.derives_from(b, *v, r));
-                one(l) && loaded(r) || one(r) && loaded(l)
-            }
-            _ => false,
-        })
-    }) && !decision.flows.is_constant()
 }
 
 fn report(cx: &Cx<'_>, location: LocId, body: BodyId, seen: &Seen, used: EventId) -> Finding {

@@ -127,6 +127,15 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
     }
 }
 
+/// Whether this lint reports something on the location.
+pub fn speaks_of(facts: &Facts<'_>, location: LocId) -> bool {
+    if belongs_elsewhere(facts, location) {
+        return false;
+    }
+    let sides = sides(facts, location);
+    sides.writes.iter().any(|p| !p.released) || sides.reads.iter().any(|f| !f.acquired && !f.failure)
+}
+
 /// Locks and reference counts have lints of their own; a sequence is ordered by fences around the data.
 fn belongs_elsewhere(facts: &Facts<'_>, location: LocId) -> bool {
     matches!(facts.role(location).kind, RoleKind::Lock | RoleKind::Refcount | RoleKind::Sequence)

@@ -1,7 +1,7 @@
 //! A loop that waits for another thread and does not tell the processor.
 
 use super::head;
-use crate::facts::retry::WaitLoop;
+use crate::facts::wait_loop::WaitLoop;
 use crate::finding::{Finding, Label};
 use crate::ir::AtomicOpKind;
 use crate::lint::{Cx, declare_lint};
