@@ -395,7 +395,7 @@ fn report(cx: &Cx<'_>, retry: &Retry, first: &Repeated<'_>, rest: &[Repeated<'_>
     }
     finding.key.location = retry.location.map_or_else(String::new, |l| facts.location(l).name.clone());
     if retry.op.is_some() {
-        let short = finding.key.location.rsplit("::").next().unwrap_or("value").to_owned();
+        let short = finding.key.location.rsplit("::").next().filter(|n| !n.is_empty()).unwrap_or("value").to_owned();
         finding.interleaving = Some(
             Interleaving::new(&["thread A", "thread B"], short)
                 .step(0, None, "reads 5", "5")
