@@ -4,6 +4,7 @@ pub mod human;
 pub mod json;
 pub mod short;
 pub mod table;
+mod wrap;
 
 use crate::coverage::Coverage;
 use crate::finding::Site;
@@ -16,6 +17,8 @@ pub struct Style {
     pub color: bool,
     /// Box-drawing characters.
     pub unicode: bool,
+    /// How many columns there are; prose and tables are broken to fit, source never is.
+    pub width: Option<usize>,
 }
 
 /// `src/lib.rs:12:5`, as every editor reads it.

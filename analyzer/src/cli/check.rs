@@ -164,7 +164,7 @@ impl Printer<'_> {
                 self.report.diagnostics.iter().try_for_each(|d| out.write_all(short::diagnostic(d, sources).as_bytes()))
             }
             Format::Json => self.json(out, Style::default(), success),
-            Format::JsonDiagnosticRenderedAnsi => self.json(out, Style { color: true, unicode: false }, success),
+            Format::JsonDiagnosticRenderedAnsi => self.json(out, Style { color: true, ..Style::default() }, success),
         }
     }
 
