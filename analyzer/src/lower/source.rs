@@ -23,6 +23,7 @@ pub(super) struct Source<'a> {
 
 impl<'a> Source<'a> {
     pub(super) fn new(text: &'a str, spared: &[Spared]) -> Self {
+        // A byte order mark and a shebang line are no code.
         let base = code_start(text);
         let code = &text[base..];
         let mut lines = Vec::with_capacity(code.len() / 32 + 1);

@@ -129,6 +129,7 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
 /// Locks, reference counts and sequences have lints of their own; a cell that takes no orderings has both halves.
 fn belongs_elsewhere(facts: &Facts<'_>, location: LocId) -> bool {
     matches!(facts.role(location).kind, RoleKind::Lock | RoleKind::Refcount | RoleKind::Sequence)
+        || !facts.last_owners(location).is_empty()
         || facts.location(location).atomic.is_none_or(|a| !a.takes_orderings())
 }
 
