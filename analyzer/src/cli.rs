@@ -43,6 +43,8 @@ pub struct Surroundings {
     /// The process's own directory if `None`.
     pub current_dir: Option<PathBuf>,
     pub stdout_is_terminal: bool,
+    /// How wide the terminal is, if there is one.
+    pub columns: Option<usize>,
     pub stderr_is_terminal: bool,
     pub today: Date,
 }

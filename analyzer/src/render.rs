@@ -12,6 +12,7 @@ pub mod record;
 pub mod sarif;
 pub mod short;
 pub mod table;
+mod wrap;
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,8 @@ pub struct Style {
     pub color: bool,
     /// Box-drawing characters.
     pub unicode: bool,
+    /// How many columns there are; prose and tables are broken to fit, source never is.
+    pub width: Option<usize>,
 }
 
 /// `src/lib.rs:12:5`, as every editor reads it.

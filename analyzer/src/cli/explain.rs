@@ -154,7 +154,7 @@ mod tests {
 
         End.
         ");
-        assert!(terminal(page, Style { color: true, unicode: false }).contains("\u{1b}[1mWhat it does\u{1b}[0m"));
+        assert!(terminal(page, Style { color: true, ..Style::default() }).contains("\u{1b}[1mWhat it does\u{1b}[0m"));
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl Printer<'_> {
             }
             Format::Short => diagnostics.iter().map(|d| short::diagnostic(d, sources)).collect(),
             Format::Json => return self.json(out, Style::default()),
-            Format::JsonDiagnosticRenderedAnsi => return self.json(out, Style { color: true, unicode: false }),
+            Format::JsonDiagnosticRenderedAnsi => return self.json(out, Style { color: true, ..Style::default() }),
             other => for_machines(other, self.records()),
         };
         out.write_all(text.as_bytes())

@@ -267,13 +267,13 @@ impl Facts<'_> {
             (Some(Stake::Sleeps), Some(Stake::Wakes)) | (Some(Stake::Wakes), Some(Stake::Sleeps)) => true,
             (Some(Stake::Enters), Some(Stake::Enters)) => true,
             // Elements of one table that are probed one after the other confirm nothing.
-            (Some(Stake::Validates), _) => handshake.locations.0 != handshake.locations.1 && self.decides(&b),
-            (_, Some(Stake::Validates)) => handshake.locations.0 != handshake.locations.1 && self.decides(&a),
+            (Some(Stake::Validates), _) => handshake.locations.0 != handshake.locations.1 && self.steers(&b),
+            (_, Some(Stake::Validates)) => handshake.locations.0 != handshake.locations.1 && self.steers(&a),
             _ => false,
         }
     }
 
-    fn decides(&self, side: &StoreLoad) -> bool {
+    fn steers(&self, side: &StoreLoad) -> bool {
         self.decisions(side.body)
             .iter()
             .any(|d| d.flows.ops.contains(&side.read) || d.flows.compared.contains(&side.read))

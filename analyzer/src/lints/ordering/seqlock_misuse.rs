@@ -249,8 +249,8 @@ fn report(cx: &Cx<'_>, location: LocId, fault: &Fault) -> Finding {
     finding.interleaving = Some(
         Interleaving::new(&["reader", "writer"], watched)
             .step(0, None, "reads the version → 2", "2")
-            .step(1, None, "writes half of the data", "")
-            .step(0, data, "reads the data", "")
+            .step(1, None, "writes half of the data", "2")
+            .step(0, data.or(Some(finding.primary.site)), "reads the data", "2")
             .step(0, None, "reads the version again → 2", "2")
             .ending("a torn copy passes for whole"),
     );
