@@ -11,6 +11,7 @@ pub mod driver;
 pub mod facts;
 pub mod finding;
 pub mod fix;
+pub mod internal_error;
 pub mod ir;
 pub mod level;
 pub mod lint;

@@ -50,7 +50,7 @@ pub(super) fn run(
             if mode == Mode::Show {
                 mended.show(out)?;
                 mended.sum_up(err, terminal)?;
-                return Ok(if success { Status::Clean } else { Status::Found });
+                return Ok(status(success, mended.analysis.is_broken));
             }
             mended.write(err, terminal)?;
             (mended.analysis, mended.report)
@@ -64,7 +64,16 @@ pub(super) fn run(
         Format::Human | Format::Short => printer.closing(out, seconds, terminal.out)?,
         Format::Json | Format::JsonDiagnosticRenderedAnsi => printer.closing(err, seconds, terminal.err)?,
     }
-    Ok(if success { Status::Clean } else { Status::Found })
+    Ok(status(success, analysis.is_broken))
+}
+
+/// A run in which something panicked has failed, whatever it has found.
+fn status(success: bool, is_broken: bool) -> Status {
+    match (is_broken, success) {
+        (true, _) => Status::Failed,
+        (false, true) => Status::Clean,
+        (false, false) => Status::Found,
+    }
 }
 
 /// What looking at the source needs to know.
@@ -100,6 +109,7 @@ impl Job<'_> {
             linted: &analysis.linted,
             modules: &analysis.modules,
             unjudged: &analysis.tests,
+            broken_lints: &analysis.broken_lints,
             catalogue: self.config.catalogue,
             require_reasons: self.config.require_reasons,
             today: self.around.today,
