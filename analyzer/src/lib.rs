@@ -12,6 +12,7 @@ pub mod driver;
 pub mod facts;
 pub mod finding;
 pub mod fix;
+pub mod internal_error;
 pub mod ir;
 pub mod level;
 pub mod lint;

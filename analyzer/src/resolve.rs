@@ -139,6 +139,13 @@ pub struct Program<'a> {
     reachable: OnceLock<FxHashSet<DefId>>,
 }
 
+/// Forgets which questions this thread was answering when it panicked: they would look like circles to the next one.
+pub fn forget_unfinished() {
+    infer::forget_unfinished();
+    modules::forget_unfinished();
+    places::forget_unfinished();
+}
+
 /// Where an item stands in memory, as a number: pointers are not shared between threads.
 fn address(item: &Item) -> usize {
     std::ptr::from_ref(item).addr()

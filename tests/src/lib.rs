@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use cargo_atomic_lint::cli::{self, Status, Surroundings};
 use cargo_atomic_lint::driver::{self, Analysis, Request};
 use cargo_atomic_lint::fix::{self, Trust};
-use cargo_atomic_lint::lint::Options;
+use cargo_atomic_lint::lint::{Lint, Options};
 use cargo_atomic_lint::lints;
 use cargo_atomic_lint::source::Unsaved;
 use cargo_atomic_lint::workspace::{self, Plan, Selection};
@@ -34,9 +34,13 @@ pub fn analyze_files(root: &Path, files: &[PathBuf]) -> Analysis {
 }
 
 fn analyze(plan: &Plan) -> Analysis {
+    analyze_with(plan, lints::ALL.to_vec())
+}
+
+/// Runs some lints over what is planned.
+pub fn analyze_with(plan: &Plan, lints: Vec<&'static Lint>) -> Analysis {
     let options = Options::default();
-    let request =
-        Request { jobs: None, tests: false, lints: lints::ALL.to_vec(), options: &options, unsaved: Unsaved::new() };
+    let request = Request { jobs: None, tests: false, lints, options: &options, unsaved: Unsaved::new() };
     driver::analyze(plan, &request).expect("threads can be started")
 }
 

@@ -64,7 +64,7 @@ pub(super) fn run(
             if mode == Mode::Show {
                 mended.show(out)?;
                 mended.sum_up(err, terminal)?;
-                return Ok(if success { Status::Clean } else { Status::Found });
+                return Ok(status(success, mended.analysis.is_broken));
             }
             mended.write(err, terminal)?;
             (mended.analysis, mended.report)
@@ -75,7 +75,16 @@ pub(super) fn run(
     let printer =
         Printer { output: &args.output, plan: &plan, analysis: &analysis, report: &report, terminal, success };
     printer.all(around, seconds, out, err)?;
-    Ok(if success { Status::Clean } else { Status::Found })
+    Ok(status(success, analysis.is_broken))
+}
+
+/// A run in which something panicked has failed, whatever it has found.
+fn status(success: bool, is_broken: bool) -> Status {
+    match (is_broken, success) {
+        (true, _) => Status::Failed,
+        (false, true) => Status::Clean,
+        (false, false) => Status::Found,
+    }
 }
 
 /// What looking at the source needs to know.
@@ -111,7 +120,7 @@ impl<'a> Job<'a> {
     }
 
     /// The same with a look at the facts themselves.
-    pub(super) fn look_and<T: Send>(
+    pub(super) fn look_and<T: Send + Default>(
         &self,
         unsaved: Unsaved,
         tests: bool,
@@ -145,6 +154,7 @@ impl<'a> Job<'a> {
             linted: &analysis.linted,
             modules: &analysis.modules,
             unjudged: &analysis.tests,
+            broken_lints: &analysis.broken_lints,
             catalogue: self.config.catalogue,
             require_reasons: self.config.require_reasons,
             today: self.around.today,

@@ -22,6 +22,11 @@ thread_local! {
     static VISITING: RefCell<FxHashSet<(BodyId, ValueId)>> = RefCell::default();
 }
 
+/// Forgets what this thread was in the middle of.
+pub(super) fn forget_unfinished() {
+    VISITING.take();
+}
+
 /// Whether a type is being inferred on this thread.
 pub(super) fn is_inferring() -> bool {
     VISITING.with_borrow(|v| !v.is_empty())

@@ -22,6 +22,11 @@ thread_local! {
     static TRAIL: RefCell<Trail> = RefCell::default();
 }
 
+/// Forgets what this thread was in the middle of.
+pub(super) fn forget_unfinished() {
+    TRAIL.take();
+}
+
 /// How many imports a lookup follows before it gives up (cycles of re-exports).
 const MAX_HOPS: u32 = 24;
 
