@@ -7,6 +7,7 @@ mod args;
 mod argv;
 mod check;
 mod explain;
+mod fix;
 mod ir;
 mod list;
 mod terminal;
@@ -132,6 +133,11 @@ fn dispatch(
     match &cli.command {
         None => check::run(&cli.check, levels(), around, terminal, out, err),
         Some(Command::Check(check)) => check::run(check, levels(), around, terminal, out, err),
+        Some(Command::Fix(check)) => {
+            let mut check = check.clone();
+            check.mending.fix = true;
+            check::run(&check, levels(), around, terminal, out, err)
+        }
         Some(Command::Explain(explain)) => explain::run(explain, terminal.out, out).map(|()| Status::Clean),
         Some(Command::List(list)) => list::run(list, levels(), around, terminal.out, out).map(|()| Status::Clean),
         Some(Command::Ir(ir)) => ir::run(ir, around, out),

@@ -9,7 +9,7 @@ pub struct Coverage {
     pub crates: usize,
     /// The source files that belong to them.
     pub files: usize,
-    /// Those that were parsed; the others name no atomic.
+    /// Those that were parsed; the others name no atomic or are tests.
     pub files_parsed: usize,
     pub functions: usize,
     /// Atomic operations found.

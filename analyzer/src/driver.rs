@@ -10,11 +10,11 @@ use crate::coverage::{Coverage, Skip, Why};
 use crate::facts::{Facts, access};
 use crate::finding::{Finding, Label, Site};
 use crate::ir::{self, Span};
-use crate::lint::{Cx, Lint, Options};
+use crate::lint::{Cx, Lint, Options, Outlines};
 use crate::lower::{self, ParseError};
 use crate::report::{self, Diagnostic, PackageOf};
 use crate::resolve::{BodyId, CrateInput, Program};
-use crate::source::{self, CrateSources, FileId, ModuleKind, Problem, Severity, SourceFile, Sources};
+use crate::source::{self, CrateSources, FileId, ModuleKind, Problem, Severity, SourceFile, Sources, Unsaved};
 use crate::suppress::ModuleLink;
 use crate::workspace::{Plan, TargetKind};
 
@@ -27,6 +27,8 @@ pub struct Request<'a> {
     pub tests: bool,
     pub lints: Vec<&'static Lint>,
     pub options: &'a Options,
+    /// Texts to look at instead of those on disk.
+    pub unsaved: Unsaved,
 }
 
 /// What came out.
@@ -87,7 +89,8 @@ pub fn analyze(plan: &Plan, request: &Request<'_>) -> Result<Analysis, NoThreads
 /// Lowers one text on a thread of the right stack size.
 pub fn lower_one(text: &str) -> std::io::Result<Result<ir::File, ParseError>> {
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(lower::STACK).spawn_scoped(scope, || lower::lower(text))?;
+        let thread =
+            std::thread::Builder::new().stack_size(lower::STACK).spawn_scoped(scope, || lower::lower(text, true))?;
         thread.join().map_err(|_| std::io::Error::other("the parser has failed"))
     })
 }
@@ -107,7 +110,8 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(plan: &'a Plan, request: &'a Request<'a>) -> Run<'a> {
-        let (sources, crates, problems) = source::load(plan, &source::Options::default());
+        let options = source::Options { unsaved: request.unsaved.clone(), ..source::Options::default() };
+        let (sources, crates, problems) = source::load(plan, &options);
         let owners = owners(plan, &crates, sources.files.len());
         let files = vec![None; sources.files.len()];
         Run { plan, request, sources, crates, problems, owners, files, errors: Vec::new() }
@@ -136,9 +140,13 @@ impl<'a> Run<'a> {
     /// The files that can matter by their words, and those that declare their modules: whether a module is public, or
     /// there for tests only, stands there.
     fn relevant(&self) -> Vec<FileId> {
-        let mut wanted: Vec<FileId> = self.sources.iter().filter(|(_, f)| f.relevant).map(|(id, _)| id).collect();
+        let matters = |m: &&source::ModuleFile| {
+            self.sources.file(m.file).relevant && (self.request.tests || m.condition != source::Condition::InTests)
+        };
+        let mut wanted: Vec<FileId> = Vec::new();
         for krate in &self.crates {
-            for module in krate.modules.iter().filter(|m| self.sources.file(m.file).relevant) {
+            for module in krate.modules.iter().filter(matters) {
+                wanted.push(module.file);
                 let mut above = module.parent;
                 while let Some(parent) = above.and_then(|p| krate.modules.get(p.0 as usize)) {
                     wanted.push(parent.file);
@@ -162,8 +170,8 @@ impl<'a> Run<'a> {
 
     /// Parses files, in parallel.
     fn lower(&mut self, files: Vec<FileId>) {
-        let sources = &self.sources;
-        let lowered: Vec<_> = files.par_iter().map(|&id| (id, lower::lower(&sources.file(id).text))).collect();
+        let (sources, tests) = (&self.sources, self.request.tests);
+        let lowered: Vec<_> = files.par_iter().map(|&id| (id, lower::lower(&sources.file(id).text, tests))).collect();
         for (id, result) in lowered {
             match result {
                 Ok(file) => self.files[id.0 as usize] = Some(file),
@@ -174,7 +182,8 @@ impl<'a> Run<'a> {
 
     /// Runs the lints, in parallel, and keeps what concerns the selected targets.
     fn check_all(&self, facts: &Facts<'_>) -> Vec<Finding> {
-        let cx = Cx { facts, sources: &self.sources, options: self.request.options };
+        let outlines = Outlines::new(&self.sources);
+        let cx = Cx { facts, sources: &self.sources, options: self.request.options, outlines: &outlines };
         let found: Vec<Vec<Finding>> = self
             .request
             .lints

@@ -5,17 +5,21 @@
 
 pub mod access;
 pub mod alignment;
+pub mod attempt;
 pub mod carried;
 pub mod context;
 pub mod control;
 pub mod effects;
+pub mod exposure;
 pub mod flow;
 pub mod guards;
 pub mod handover;
+pub mod handshake;
 pub mod heat;
 pub mod initial;
 pub mod layout;
 pub mod nullness;
+pub mod outcome;
 pub mod pairing;
 pub mod plain;
 pub mod publication;
@@ -29,9 +33,11 @@ mod same_memory;
 pub mod shards;
 pub mod sharing;
 pub mod siblings;
+pub mod sides;
 pub mod touch;
 pub mod transfer;
 pub mod value_flow;
+pub mod wait_loop;
 pub mod waiting;
 
 use std::sync::OnceLock;
@@ -79,6 +85,8 @@ pub struct Facts<'a> {
     retries: OnceLock<Vec<region::Retry>>,
     heat: OnceLock<heat::Heat>,
     plain: OnceLock<FxHashMap<LocId, Vec<plain::Plain>>>,
+    exposure: OnceLock<exposure::Exposure>,
+    handshakes: OnceLock<handshake::Handshakes>,
     joint: OnceLock<FxHashMap<siblings::Pair, Vec<siblings::JointUpdate>>>,
     holders: OnceLock<transfer::Holders>,
     pub coverage: Coverage,
@@ -110,6 +118,8 @@ impl<'a> Facts<'a> {
             retries: OnceLock::new(),
             callers: table.callers,
             plain: OnceLock::new(),
+            exposure: OnceLock::new(),
+            handshakes: OnceLock::new(),
             joint: OnceLock::new(),
             heat: OnceLock::new(),
             holders: OnceLock::new(),

@@ -8,6 +8,7 @@ pub mod body;
 pub mod item;
 pub mod operands;
 pub mod ordering;
+pub mod outline;
 pub mod text;
 pub mod ty;
 pub mod verify;

@@ -5,9 +5,11 @@ mod options;
 use crate::facts::{Facts, LocId, Op, OpId, Seen};
 use crate::finding::{Confidence, Finding, Key, Label, Site};
 use crate::ir::Span;
+use crate::ir::outline::Outline;
 use crate::resolve::{BodyId, DefId};
-use crate::source::Sources;
+use crate::source::{FileId, Sources};
 pub use options::{LintOption, OPTIONS, Options};
+use std::sync::OnceLock;
 
 /// The promise that a lint makes, which decides its default level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -112,9 +114,25 @@ pub struct Cx<'a> {
     pub sources: &'a Sources,
     /// What users have set for lints.
     pub options: &'a Options,
+    pub outlines: &'a Outlines,
+}
+
+/// The syntax of files in which something can be mended, each made when it is first asked for.
+#[derive(Debug)]
+pub struct Outlines(Vec<OnceLock<Outline>>);
+
+impl Outlines {
+    pub fn new(sources: &Sources) -> Outlines {
+        Outlines(std::iter::repeat_with(OnceLock::new).take(sources.files.len()).collect())
+    }
 }
 
 impl<'a> Cx<'a> {
+    /// How a file is written, for rewriting some of it.
+    pub fn outline(&self, file: FileId) -> &'a Outline {
+        self.outlines.0[file.0 as usize].get_or_init(|| crate::lower::outline(&self.sources.file(file).text))
+    }
+
     /// The name of a location, in backquotes.
     pub fn location_name(&self, location: LocId) -> String {
         format!("`{}`", self.facts.location(location).name)

@@ -13,6 +13,7 @@ mod edition;
 mod items;
 mod limits;
 mod macros;
+mod outline;
 mod rules;
 mod source;
 mod types;
@@ -24,6 +25,7 @@ use std::rc::Rc;
 
 use crate::ir::{self, BodyIdx, SkipReason, Skipped, Span};
 use bodies::Builder;
+pub use outline::outline;
 use rules::{Expansion, Rules};
 use source::Source;
 
@@ -62,12 +64,14 @@ impl std::error::Error for ParseError {}
 ///
 /// Calls on one thread must not overlap with other uses of `proc_macro2` spans on that thread: all of them are
 /// invalidated before this returns.
-pub fn lower(text: &str) -> Result<ir::File, ParseError> {
+///
+/// Without `tests`, modules under `#[cfg(test)]` come out empty.
+pub fn lower(text: &str, tests: bool) -> Result<ir::File, ParseError> {
     if u32::try_from(text.len()).is_err() {
         return Err(ParseError::Syntax { span: Span::new(0, 0), message: "the file is larger than 4 GiB".to_owned() });
     }
-    limits::check(text)?;
-    let source = Source::new(text);
+    let spared = limits::check(text, tests)?;
+    let source = Source::new(text, &spared);
     let result = parse(&source).map(|tree| {
         let mut cx = Cx::new(&source);
         cx.file(&tree);

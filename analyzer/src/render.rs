@@ -87,7 +87,7 @@ pub fn coverage(report: &Report, sources: &Sources) -> String {
     let Coverage { files, files_parsed, functions, atomic_ops, resolved_ops, locations, skipped, left_out, .. } =
         &report.coverage;
     let mut out = format!(
-        "coverage\n  {}, {files_parsed} parsed (the others name no atomic)\n  {}\n  {}, {resolved_ops} resolved to {}\n",
+        "coverage\n  {}, {files_parsed} parsed (the others name no atomic or are tests)\n  {}\n  {}, {resolved_ops} resolved to {}\n",
         counted(*files, "file"),
         counted(*functions, "function"),
         counted(*atomic_ops, "atomic operation"),

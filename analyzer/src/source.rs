@@ -1,4 +1,4 @@
-//! Bytes, line index, comments, module files: the only module that reads source from disk.
+//! Bytes, line index, comments, module files: the only module that reads source from disk, and writes it.
 //!
 //! [`load`] reads every file reachable from the roots of a [`Plan`], in waves, each in parallel: a byte scan of a file
 //! names the files of the next wave. Files are told apart by what they are on disk, so one that several targets
@@ -12,6 +12,7 @@ mod modules;
 mod problem;
 mod read;
 pub(crate) mod scan;
+mod write;
 
 use std::path::PathBuf;
 use std::sync::{LazyLock, OnceLock};
@@ -21,9 +22,10 @@ use serde::{Deserialize, Serialize};
 
 pub use comments::{Comment, CommentKind, Comments, Doc};
 pub use line_index::{LineCol, LineIndex, Utf16Pos};
-pub use load::{Options, load};
+pub use load::{Options, Unsaved, load};
 pub use problem::{Problem, ProblemKind, Severity};
 pub use read::read;
+pub use write::{NotWritten, write};
 
 use crate::finding::Site;
 use crate::ir::Span;
@@ -171,10 +173,21 @@ pub struct ModuleFile {
     pub declared_at: Option<Site>,
     /// The predicate of the `#[cfg_attr(predicate, path = "…")]` that named this file, as written.
     pub predicate: Option<String>,
-    /// Every declaration of it, or one above, stands under a `cfg`, in a macro or in a body.
-    pub conditional: bool,
+    /// Of its declaration and those above; of the weakest, if several declare it.
+    pub condition: Condition,
     /// The modules that this file declares, by [`Link::at`].
     pub children: Vec<Link>,
+}
+
+/// Under what a module is declared, as far as that shows without evaluating any `cfg`; the stronger is the greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Condition {
+    #[default]
+    Always,
+    /// Under a `cfg`, in a macro's arguments or in a body.
+    Sometimes,
+    /// Under `#[cfg(test)]`.
+    InTests,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -14,6 +14,7 @@ mod manifest;
 mod metadata;
 mod spec;
 mod targets;
+pub mod vcs;
 pub mod with;
 
 use std::collections::BTreeSet;

@@ -7,8 +7,10 @@ use std::process::{Command, Stdio};
 
 use cargo_atomic_lint::cli::{self, Status, Surroundings};
 use cargo_atomic_lint::driver::{self, Analysis, Request};
+use cargo_atomic_lint::fix::{self, Trust};
 use cargo_atomic_lint::lint::Options;
 use cargo_atomic_lint::lints;
+use cargo_atomic_lint::source::Unsaved;
 use cargo_atomic_lint::workspace::{self, Plan, Selection};
 use cargo_metadata::Message;
 
@@ -33,7 +35,8 @@ pub fn analyze_files(root: &Path, files: &[PathBuf]) -> Analysis {
 
 fn analyze(plan: &Plan) -> Analysis {
     let options = Options::default();
-    let request = Request { jobs: None, tests: false, lints: lints::ALL.to_vec(), options: &options };
+    let request =
+        Request { jobs: None, tests: false, lints: lints::ALL.to_vec(), options: &options, unsaved: Unsaved::new() };
     driver::analyze(plan, &request).expect("threads can be started")
 }
 
@@ -124,4 +127,39 @@ pub fn program(release: bool) -> PathBuf {
         _ => None,
     });
     artifacts.next().expect("the package has a binary").into()
+}
+
+/// The fixtures of fixes: before, after, and what is trusted between them.
+pub const FIXES: [(&str, &str, Trust); 2] =
+    [("fix.rs", "fixed.rs", Trust::Safe), ("unsafe_fix.rs", "unsafe_fixed.rs", Trust::All)];
+
+/// What the edit engine makes of a fixture: its marks taken off, every trusted fix of one lint made, and what is left
+/// to find marked.
+pub fn fixed(text: &str, lint: &str, trust: Trust) -> String {
+    // A line with nothing but a mark goes, mark and all.
+    let lines = text.lines().filter(|l| !l.trim_start().starts_with("//~"));
+    let mut text: String = lines.map(|l| format!("{}\n", l.split("//~").next().unwrap_or(l).trim_end())).collect();
+    let dir = tempfile::tempdir().expect("a folder can be made");
+    let file = dir.path().join("lib.rs");
+    loop {
+        std::fs::write(&file, &text).expect("a file can be written");
+        let analysis = analyze_files(dir.path(), std::slice::from_ref(&file));
+        assert!(analysis.problems.is_empty(), "{lint}: {:?}\n{text}", analysis.problems);
+        let own = analysis.findings.iter().filter(|f| f.lint.name == lint);
+        let outcome = fix::apply(&analysis.sources, own.map(|f| f.fixes.as_slice()), trust, &|_| true);
+        assert!(outcome.broken.is_empty(), "{lint}: a fix breaks its fixture");
+        match outcome.changed.into_values().next() {
+            Some((changed, _)) => text = changed,
+            None => return marked(&text, &found(&analysis)),
+        }
+    }
+}
+
+/// The text with `//~ lint` behind every line on which something is found.
+fn marked(text: &str, found: &Found) -> String {
+    let mark = |(n, line): (usize, &str)| {
+        let lints: Vec<&str> = found.iter().filter(|(_, l, _)| *l == n + 1).map(|(_, _, lint)| lint.as_str()).collect();
+        if lints.is_empty() { format!("{line}\n") } else { format!("{line} //~ {}\n", lints.join(", ")) }
+    };
+    text.lines().enumerate().map(mark).collect()
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use atomic_lint_tests::{BLESS, blessing, cargo, root, run};
+use atomic_lint_tests::{BLESS, FIXES, blessing, cargo, fixed, root, run};
 use cargo_atomic_lint::lints;
 use cargo_metadata::Message;
 
@@ -40,9 +40,21 @@ fn the_table_of_the_readme_names_every_lint() {
     }
 }
 
+/// `fix.rs` holds mistakes that are sure to be mended well, `unsafe_fix.rs` those that need a second look.
+#[test]
+fn every_fixture_of_a_fix_has_its_result_beside_it() {
+    // Written before the output that they bring about, so by the test of that.
+    if *LISTS && !blessing() {
+        hold(fixed_fixtures());
+    }
+}
+
 #[test]
 fn the_output_of_every_fixture_folder_is_the_expected_one() {
     if *LISTS {
+        if blessing() {
+            hold(fixed_fixtures());
+        }
         hold(outputs());
     }
 }
@@ -169,6 +181,17 @@ fn table() -> String {
         writeln!(table, "| `{}` | {} | {summary} |", lint.name, lint.group.name()).expect("a string grows");
     }
     table
+}
+
+fn fixed_fixtures() -> Vec<Generated> {
+    let mut files = Vec::new();
+    for lint in folders() {
+        for (before, after, trust) in FIXES {
+            let Ok(text) = std::fs::read_to_string(root().join("fixtures").join(&lint).join(before)) else { continue };
+            files.push(Generated { path: format!("fixtures/{lint}/{after}").into(), text: fixed(&text, &lint, trust) });
+        }
+    }
+    files
 }
 
 /// What is printed for each fixture folder, lints that are off by default included.

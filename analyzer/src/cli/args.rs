@@ -31,6 +31,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Lint the selected packages (the default)
     Check(Box<Check>),
+    /// Lint the selected packages and apply the fixes that only remove the bug
+    Fix(Box<Check>),
     /// Show the page of a lint, or list all lints
     Explain(Explain),
     /// List every lint with the level it has here
@@ -69,6 +71,8 @@ pub(crate) struct Check {
     pub(crate) levels: Levels,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) mending: Mending,
     /// Run `cargo check` or `cargo clippy` first and pass its messages through
     #[arg(long, value_name = "COMMAND")]
     pub(crate) with: Option<With>,
@@ -197,6 +201,29 @@ impl Levels {
         rules.sort_by_key(|(index, _)| *index);
         Table::ordered(rules.into_iter().map(|(_, rule)| rule).collect())
     }
+}
+
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Fixes")]
+pub(crate) struct Mending {
+    /// Apply the fixes that only remove the bug
+    #[arg(long)]
+    pub(crate) fix: bool,
+    /// Apply those too that may be wrong, with --fix or --diff
+    #[arg(long)]
+    pub(crate) unsafe_fixes: bool,
+    /// Print what would be changed and write nothing
+    #[arg(long)]
+    pub(crate) diff: bool,
+    /// Fix although there are uncommitted changes
+    #[arg(long)]
+    pub(crate) allow_dirty: bool,
+    /// Fix although there are staged changes
+    #[arg(long)]
+    pub(crate) allow_staged: bool,
+    /// Fix although there is no version control
+    #[arg(long)]
+    pub(crate) allow_no_vcs: bool,
 }
 
 #[derive(Clone, Debug, Default, Args)]

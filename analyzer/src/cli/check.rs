@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::Instant;
 
 use super::args::{Check, Format, With};
+use super::fix::{self, Mode};
 use super::terminal::Terminal;
 use super::{Failure, Status, Surroundings, configuration};
 use crate::config::Config;
@@ -11,6 +12,7 @@ use crate::driver::{self, Analysis, Packages};
 use crate::level::Table;
 use crate::render::{self, Style, human, json, short};
 use crate::report::{self, Detail, Parts, Report};
+use crate::source::Unsaved;
 use crate::suppress::{self, Inputs};
 use crate::workspace::with::{self, PassThrough};
 use crate::workspace::{self, Crate, Plan, Selection};
@@ -34,15 +36,26 @@ pub(super) fn run(
         Some(with) => pass_through(with, args, &selection, terminal, out)?,
         None => true,
     };
-    let lints = config.catalogue.iter().copied().filter(|l| config.may_be_on(l)).collect();
-    let request = driver::Request {
-        jobs: args.jobs.map(Into::into),
-        tests: selection.wants_tests(),
-        lints,
-        options: &config.options,
+    let job = Job { args, plan: &plan, config: &config, around, terminal };
+    let mending = Mode::of(&args.mending).map_err(Failure::message)?;
+    if mending == Mode::Write {
+        fix::may_write(&plan, &args.mending)?;
+    }
+    let looked = job.look(Unsaved::new(), selection.wants_tests())?;
+    let (analysis, report) = match mending {
+        Mode::Leave => looked,
+        mode => {
+            let mended = fix::mend(&job, looked, selection.wants_tests())?;
+            let success = mended.first_success && cargo_agrees;
+            if mode == Mode::Show {
+                mended.show(out)?;
+                mended.sum_up(err, terminal)?;
+                return Ok(if success { Status::Clean } else { Status::Found });
+            }
+            mended.write(err, terminal)?;
+            (mended.analysis, mended.report)
+        }
     };
-    let mut analysis = driver::analyze(&plan, &request).map_err(|e| Failure::message(e.to_string()))?;
-    let report = report(args, &plan, &config, &mut analysis, around, terminal);
     let success = report.is_success() && cargo_agrees;
     let printer = Printer { args, plan: &plan, analysis: &analysis, report: &report, terminal };
     printer.findings(out, success)?;
@@ -54,34 +67,52 @@ pub(super) fn run(
     Ok(if success { Status::Clean } else { Status::Found })
 }
 
-fn report(
-    args: &Check,
-    plan: &Plan,
-    config: &Config,
-    analysis: &mut Analysis,
-    around: &Surroundings,
-    terminal: Terminal,
-) -> Report {
-    let findings = std::mem::take(&mut analysis.findings);
-    let problems = std::mem::take(&mut analysis.problems);
-    let coverage = std::mem::take(&mut analysis.coverage);
-    let suppressions = suppress::collect(Inputs {
-        sources: &analysis.sources,
-        linted: &analysis.linted,
-        modules: &analysis.modules,
-        unjudged: &analysis.tests,
-        catalogue: config.catalogue,
-        require_reasons: config.require_reasons,
-        today: around.today,
-    });
-    let parts = Parts {
-        sources: &analysis.sources,
-        config,
-        suppressions: &suppressions,
-        packages: &Packages { plan, owners: &analysis.owners },
-        detail: Detail { explain: args.output.explain_findings, verbose: terminal.verbose },
-    };
-    report::build(&parts, findings, problems, coverage)
+/// What looking at the source needs to know.
+pub(super) struct Job<'a> {
+    pub(super) args: &'a Check,
+    pub(super) plan: &'a Plan,
+    pub(super) config: &'a Config,
+    pub(super) around: &'a Surroundings,
+    pub(super) terminal: Terminal,
+}
+
+impl Job<'_> {
+    /// Analyses the source, with some files taken to hold other text.
+    pub(super) fn look(&self, unsaved: Unsaved, tests: bool) -> Result<(Analysis, Report), Failure> {
+        let request = driver::Request {
+            jobs: self.args.jobs.map(Into::into),
+            tests,
+            lints: self.config.catalogue.iter().copied().filter(|l| self.config.may_be_on(l)).collect(),
+            options: &self.config.options,
+            unsaved,
+        };
+        let mut analysis = driver::analyze(self.plan, &request).map_err(|e| Failure::message(e.to_string()))?;
+        let report = self.report(&mut analysis);
+        Ok((analysis, report))
+    }
+
+    fn report(&self, analysis: &mut Analysis) -> Report {
+        let findings = std::mem::take(&mut analysis.findings);
+        let problems = std::mem::take(&mut analysis.problems);
+        let coverage = std::mem::take(&mut analysis.coverage);
+        let suppressions = suppress::collect(Inputs {
+            sources: &analysis.sources,
+            linted: &analysis.linted,
+            modules: &analysis.modules,
+            unjudged: &analysis.tests,
+            catalogue: self.config.catalogue,
+            require_reasons: self.config.require_reasons,
+            today: self.around.today,
+        });
+        let parts = Parts {
+            sources: &analysis.sources,
+            config: self.config,
+            suppressions: &suppressions,
+            packages: &Packages { plan: self.plan, owners: &analysis.owners },
+            detail: Detail { explain: self.args.output.explain_findings, verbose: self.terminal.verbose },
+        };
+        report::build(&parts, findings, problems, coverage)
+    }
 }
 
 /// Runs `cargo check` or `cargo clippy` first; tells whether it was content.

@@ -59,7 +59,7 @@ fn a_clean_package() {
     insta::assert_snapshot!(project.shown("--coverage"), @"
     Clean
     coverage
-      1 file, 0 parsed (the others name no atomic)
+      1 file, 0 parsed (the others name no atomic or are tests)
       0 functions
       0 atomic operations, 0 resolved to 0 locations
     no findings in 1 crate; 0 atomic operations, 0 resolved to 0 locations
@@ -107,7 +107,7 @@ fn findings_and_levels() {
       = more: cargo atomic-lint explain unfulfilled_suppression
 
     coverage
-      1 file, 1 parsed (the others name no atomic)
+      1 file, 1 parsed (the others name no atomic or are tests)
       0 functions
       0 atomic operations, 0 resolved to 0 locations
     1 warning in 1 crate; 0 atomic operations, 0 resolved to 0 locations

@@ -6,7 +6,7 @@
 use rustc_hash::FxHashSet;
 
 use super::region::{Part, Retry, RetryKind};
-use super::retry::is_hint;
+use super::wait_loop::is_hint;
 use super::{Facts, flow::loop_within};
 use crate::ir::{BinOp, BlockId, Callee, EventId, EventKind, LocalId, Terminator, ValueId, ValueKind, operands};
 use crate::resolve::BodyId;

@@ -112,7 +112,7 @@ impl Facts<'_> {
                     Callee::Method { name, .. } => name,
                     Callee::Value(_) => return false,
                 };
-                super::retry::is_hint(name)
+                super::wait_loop::is_hint(name)
                     || matches!(
                         name,
                         "is_null"

@@ -8,7 +8,8 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::effects::Effect;
-use super::retry::{CasLoop, is_hint};
+use super::retry::CasLoop;
+use super::wait_loop::is_hint;
 use super::{Facts, LocId, OpId, Seen};
 use crate::ir::{
     AtomicOpKind, Base, BlockId, Call, Callee, EventId, EventKind, LocalId, Terminator, ValueId, ValueKind,

@@ -51,7 +51,11 @@ impl Facts<'_> {
 
     /// What `value` has to be for `event` to run, as far as this branch says.
     pub fn required(&self, body: BodyId, decision: &Decision, event: EventId, value: ValueId) -> Option<Required> {
-        let edge = self.controlling_edge(body, decision, event)?;
+        self.required_on(body, decision, self.controlling_edge(body, decision, event)?, value)
+    }
+
+    /// What `value` has to be for control to take this way out of the branch.
+    pub fn required_on(&self, body: BodyId, decision: &Decision, edge: BlockId, value: ValueId) -> Option<Required> {
         match &self.program.body(body).ir.blocks[decision.block.index()].term {
             Terminator::Branch { cond, then, otherwise } if then != otherwise => {
                 self.required_by(body, *cond, value, edge == *then, 0)

@@ -1,6 +1,6 @@
 //! Where waiting happens: through calls, how long, and what for.
 
-use super::retry::WaitLoop;
+use super::wait_loop::WaitLoop;
 use super::{Facts, LocId};
 use crate::ir::{BinOp, EventId, EventKind, Terminator, ValueId, ValueKind};
 use crate::resolve::calls::Target;
@@ -21,7 +21,7 @@ impl Facts<'_> {
     }
 
     /// `rounds < LIMIT`, `rounds == 0`: of a variable that each round changes by a constant.
-    fn compares_counter(&self, body: BodyId, cond: ValueId) -> bool {
+    pub(super) fn compares_counter(&self, body: BodyId, cond: ValueId) -> bool {
         let ValueKind::Binary(op, l, r) = self.value(body, cond) else { return false };
         let compares = matches!(op, BinOp::Lt | BinOp::Le | BinOp::Gt | BinOp::Ge | BinOp::Eq | BinOp::Ne);
         let counts = |v: ValueId| {

@@ -7,5 +7,6 @@ pub mod refcount_resurrection;
 pub mod relaxed_lock;
 pub mod relaxed_refcount_release;
 pub mod relaxed_uniqueness_check;
+pub mod store_load_reordering;
 pub mod use_after_release;
 // modules: end

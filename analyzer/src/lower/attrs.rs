@@ -46,11 +46,18 @@ impl Cx<'_> {
         out.push(Attr { path, tokens, cfg: cfg.clone(), span });
     }
 
+    /// The text of the lines of documentation that start with this one.
+    fn doc_block(&self, first: Span, marker: &str) -> String {
+        let lines = self.source.after(first.start).lines();
+        let docs = lines.map_while(|line| line.trim_start().strip_prefix(marker));
+        docs.take_while(|line| !line.starts_with('/') || marker == "//!").collect::<Vec<_>>().join("\n")
+    }
+
     /// The text of a doc comment, or of the literal in `#[doc = "…"]`.
     fn doc_text(&self, value: &syn::Expr, span: Span) -> String {
         let text = self.slice(span);
-        if let Some(line) = text.strip_prefix("///").or(text.strip_prefix("//!")) {
-            return line.trim_end_matches('\r').to_owned();
+        if text.starts_with("///") || text.starts_with("//!") {
+            return self.doc_block(span, &text[..3]);
         }
         if text.len() >= 5 && (text.starts_with("/**") || text.starts_with("/*!")) {
             return text[3..].trim_end_matches("*/").to_owned();

@@ -1,4 +1,4 @@
-//! How deep source may nest: a linear look at its brackets before anything recursive touches it.
+//! A linear look at a text before anything recursive touches it: how deep it nests, and what of it need not be parsed.
 //!
 //! The parser, the lowering and the destructors of the tree recurse with every bracket and with operators that
 //! stand in a row without one (`!!!!x`, `a.b().c()`, `else if`). Both are counted here from the text: strings and
@@ -19,8 +19,59 @@ const CHAINING: &[&str] = &[
     "mut", "ref", "return", "static", "while", "yield",
 ];
 
-pub(super) fn check(text: &str) -> Result<(), ParseError> {
-    Scan { bytes: text.as_bytes(), at: 0, open: Vec::new(), run: 0, total: 0 }.run()
+/// A part of a text that the parser is spared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spared {
+    /// A line of documentation after the first of its block, by the offset of its third character.
+    Doc(usize),
+    /// What stands between the braces of a module under `#[cfg(test)]`.
+    Tests { start: usize, end: usize },
+}
+
+/// Refuses what nests too deep. Gives the parts that can be left out, in order; of test modules none if `tests` are wanted.
+pub(super) fn check(text: &str, tests: bool) -> Result<Vec<Spared>, ParseError> {
+    let mut scan = Scan {
+        bytes: text.as_bytes(),
+        at: 0,
+        open: Vec::new(),
+        run: 0,
+        total: 0,
+        doc: None,
+        tests: (!tests).then_some(None),
+        spared: Vec::new(),
+    };
+    scan.run()?;
+    Ok(scan.spared)
+}
+
+/// Whether a line comment is documentation.
+fn is_doc(comment: &[u8]) -> bool {
+    match comment.get(2) {
+        Some(b'/') => comment.get(3) != Some(&b'/'),
+        Some(b'!') => true,
+        _ => false,
+    }
+}
+
+/// The length of `#[cfg(test)] mod name {` at the start of a text, other attributes between.
+fn test_module_head(text: &[u8]) -> Option<usize> {
+    let mut at = b"#[cfg(test)]".len();
+    if !text.starts_with(b"#[cfg(test)]") {
+        return None;
+    }
+    let space = |at: usize| text[at..].iter().take_while(|b| b.is_ascii_whitespace()).count();
+    loop {
+        at += space(at);
+        if !text[at..].starts_with(b"#[") {
+            break;
+        }
+        at += memchr::memchr(b'\n', &text[at..])?;
+    }
+    at += text[at..].strip_prefix(b"mod ").map(|_| 4)?;
+    at += space(at);
+    at += text[at..].iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    at += space(at);
+    (text.get(at) == Some(&b'{')).then_some(at + 1)
 }
 
 struct Scan<'a> {
@@ -32,16 +83,22 @@ struct Scan<'a> {
     run: usize,
     /// The sum of `run` and `open`.
     total: usize,
+    /// The third character of the last line of documentation, and where the line ends.
+    doc: Option<(u8, usize)>,
+    /// Unless tests are wanted: where the code of the test module around begins, and how many brackets stand around it.
+    tests: Option<Option<(usize, usize)>>,
+    spared: Vec<Spared>,
 }
 
 impl Scan<'_> {
-    fn run(mut self) -> Result<(), ParseError> {
+    fn run(&mut self) -> Result<(), ParseError> {
         while let Some(byte) = self.peek(0) {
             let start = self.at;
             match byte {
                 b'/' if matches!(self.peek(1), Some(b'/' | b'*')) => self.comment(),
                 b'"' => self.string(),
                 b'\'' => self.quote(),
+                b'#' if self.tests == Some(None) && self.enters_tests() => {}
                 b'(' | b'[' | b'{' => {
                     self.at += 1;
                     self.open.push(self.run);
@@ -75,7 +132,25 @@ impl Scan<'_> {
         self.total += 1;
     }
 
+    /// Goes past the head of a test module, its opening brace included, if one starts here.
+    fn enters_tests(&mut self) -> bool {
+        let text = &self.bytes[self.at..];
+        let Some(length) = test_module_head(text) else { return false };
+        self.at += length;
+        self.open.push(self.run);
+        self.run = 0;
+        self.tests = Some(Some((self.at, self.open.len())));
+        true
+    }
+
     fn close(&mut self, bracket: u8) {
+        if let Some(Some((start, depth))) = self.tests
+            && depth == self.open.len()
+        {
+            self.tests = Some(None);
+            self.spared.retain(|s| !matches!(s, Spared::Doc(at) if *at >= start));
+            self.spared.push(Spared::Tests { start, end: self.at });
+        }
         self.at += 1;
         self.total -= self.run;
         self.run = self.open.pop().unwrap_or(0);
@@ -113,8 +188,11 @@ impl Scan<'_> {
 
     fn comment(&mut self) {
         if self.peek(1) == Some(b'/') {
-            let rest = &self.bytes[self.at..];
+            let (start, rest) = (self.at, &self.bytes[self.at..]);
             self.at += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            if is_doc(rest) {
+                self.doc_line(start);
+            }
             return;
         }
         let mut depth = 0usize;
@@ -134,6 +212,17 @@ impl Scan<'_> {
                 _ => self.at += 1,
             }
         }
+    }
+
+    fn doc_line(&mut self, start: usize) {
+        let marker = self.bytes[start + 2];
+        let follows = self.doc.is_some_and(|(before, end)| {
+            before == marker && self.bytes[end..start].iter().all(u8::is_ascii_whitespace)
+        });
+        if follows {
+            self.spared.push(Spared::Doc(start + 2));
+        }
+        self.doc = Some((marker, self.at));
     }
 
     fn string(&mut self) {

@@ -4,33 +4,36 @@
 //! `proc_macro2` counts characters from the start of what it was given, which is the file without its byte order
 //! mark and shebang. Its own way to bytes fills a map with every position asked for; a table of lines is cheaper.
 
+use std::borrow::Cow;
+
 use proc_macro2::{LineColumn, Span as Token};
 use syn::{Expr, Member, Pat, PathArguments, Type, TypeParamBound};
 
+use super::limits::Spared;
 use crate::ir::Span;
 
 pub(super) struct Source<'a> {
     text: &'a str,
-    /// Bytes before the code: a byte order mark, a shebang line.
-    base: usize,
     /// Where each line of the code starts in `text`.
     lines: Vec<u32>,
     is_ascii: bool,
+    /// What the lexer is to be given: the code with as many characters on each line, but for what it is spared.
+    code: Cow<'a, str>,
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(super) fn new(text: &'a str, spared: &[Spared]) -> Self {
+        // A byte order mark and a shebang line are no code.
         let base = code_start(text);
         let code = &text[base..];
         let mut lines = Vec::with_capacity(code.len() / 32 + 1);
         lines.push(base as u32);
         lines.extend(memchr::memchr_iter(b'\n', code.as_bytes()).map(|at| (base + at + 1) as u32));
-        Source { text, base, lines, is_ascii: code.is_ascii() }
+        Source { text, lines, is_ascii: code.is_ascii(), code: without(text, base, spared) }
     }
 
-    /// What the lexer is to be given.
-    pub(super) fn code(&self) -> &'a str {
-        &self.text[self.base..]
+    pub(super) fn code(&self) -> &str {
+        &self.code
     }
 
     pub(super) fn end(&self) -> Span {
@@ -39,6 +42,11 @@ impl<'a> Source<'a> {
 
     pub(super) fn span(&self, lo: Token, hi: Token) -> Span {
         Span::new(self.offset(lo.start()), self.offset(hi.end()))
+    }
+
+    /// The text from an offset on.
+    pub(super) fn after(&self, offset: u32) -> &'a str {
+        self.text.get(offset as usize..).unwrap_or("")
     }
 
     /// The source text of a range, empty where there is none.
@@ -58,6 +66,37 @@ impl<'a> Source<'a> {
         let bytes: usize = rest.chars().take(at.column).map(char::len_utf8).sum();
         start + bytes as u32
     }
+}
+
+/// The code from `base` on, further lines of documentation turned into plain comments, and test modules empty.
+fn without<'a>(text: &'a str, base: usize, spared: &[Spared]) -> Cow<'a, str> {
+    if spared.is_empty() {
+        return Cow::Borrowed(&text[base..]);
+    }
+    let mut code = String::with_capacity(text.len() - base);
+    let mut done = base;
+    for part in spared {
+        match *part {
+            Spared::Doc(at) => {
+                code.push_str(&text[done..at]);
+                code.push(' ');
+                done = at + 1;
+            }
+            Spared::Tests { start, end } => {
+                code.push_str(&text[done..start]);
+                let mut lines = text[start..end].split('\n');
+                let mut last = lines.next().unwrap_or("");
+                for line in lines {
+                    code.push('\n');
+                    last = line;
+                }
+                code.extend(last.chars().map(|_| ' '));
+                done = end;
+            }
+        }
+    }
+    code.push_str(&text[done..]);
+    Cow::Owned(code)
 }
 
 fn code_start(text: &str) -> usize {

@@ -11,7 +11,7 @@ use crate::ir::{self, text, verify};
 
 /// Lowers, verifies, and goes through the textual form.
 fn file(source: &str) -> ir::File {
-    let file = lower(source).expect("the source parses");
+    let file = lower(source, true).expect("the source parses");
     let problems = verify::verify(&file, source.len() as u32);
     assert!(problems.is_empty(), "{problems:#?}\n{}", dump::file(source, &file));
     assert_eq!(text::parse(&text::print(&file)).as_ref(), Ok(&file));
@@ -49,7 +49,7 @@ fn spans_are_those_of_the_text_as_given() {
 
 #[test]
 fn what_does_not_parse_says_where() {
-    let error = |source: &str| match lower(source) {
+    let error = |source: &str| match lower(source, true) {
         Err(ParseError::Syntax { span, message }) => format!("{}..{}: {message}", span.start, span.end),
         other => format!("{other:?}"),
     };
@@ -78,4 +78,36 @@ fn edition_2015_is_read() {
       b2:
         return #2
     ");
+}
+
+#[test]
+fn test_modules_come_out_empty_unless_asked_for() {
+    let source = "fn a() {}\n#[cfg(test)]\n#[allow(dead_code)]\nmod tests {\n    // }\n    fn é() {} }\nfn b() {}\n";
+    let names = |tests: bool| {
+        let file = lower(source, tests).expect("the source parses");
+        let inner = match &file.items[1].kind {
+            ir::ItemKind::Mod(m) => m.items.as_ref().map_or(0, Vec::len),
+            _ => usize::MAX,
+        };
+        let spans: Vec<&str> = file.items.iter().map(|i| &source[i.span.start as usize..i.span.end as usize]).collect();
+        (inner, spans.join("|"))
+    };
+    let (with, without) = (names(true), names(false));
+    assert_eq!((with.0, without.0), (1, 0));
+    assert_eq!(with.1, without.1);
+}
+
+#[test]
+fn documentation_is_one_text_a_block() {
+    let source = "//! Of the file,\n//! in two lines.\n\n/// First.\n///\n  /// Third é.\n// plain\n/// Fourth.\n#[inline]\n/// Fifth.\n//// None.\nfn f() { \"\n/// text\n/// text\"; }\n";
+    let file = lower(source, true).expect("the source parses");
+    let docs =
+        |attrs: &[ir::Attr]| attrs.iter().filter(|a| a.path == "doc").map(|a| a.tokens.clone()).collect::<Vec<_>>();
+    assert_eq!(docs(&file.attrs), [" Of the file,\n in two lines."]);
+    assert_eq!(docs(&file.items[0].attrs), [" First.\n\n Third é.", " Fourth.", " Fifth."]);
+    let lit = file.bodies[0].values.iter().find_map(|v| match &v.kind {
+        ir::ValueKind::Lit(text) => Some(text.as_str()),
+        _ => None,
+    });
+    assert_eq!(lit, Some("\"\n/// text\n/// text\""));
 }

@@ -147,7 +147,7 @@ fn summaries() {
     insta::assert_snapshot!(summary(&report, None, Style::default()), @"no findings in 1 crate; 2 atomic operations, 2 resolved to 1 location; 2 macro bodies skipped (--coverage)");
     insta::assert_snapshot!(coverage(&report, &sources), @"
     coverage
-      0 files, 0 parsed (the others name no atomic)
+      0 files, 0 parsed (the others name no atomic or are tests)
       0 functions
       2 atomic operations, 2 resolved to 1 location
       2 macro calls whose arguments are no Rust code:

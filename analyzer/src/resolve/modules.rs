@@ -8,9 +8,18 @@ use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::sync::OnceLock;
 
+/// The imports that one lookup has come by.
+#[derive(Default)]
+struct Trail {
+    /// How many of them are being followed at this moment.
+    depth: usize,
+    /// What they led to: nothing, while they are being followed. One that leads back to itself ends there, and one that
+    /// leads nowhere is not followed again on every other way to it.
+    met: FxHashMap<(usize, Space), Res>,
+}
+
 thread_local! {
-    /// Imports that are being followed, so that those which lead back to themselves end.
-    static FOLLOWING: RefCell<Vec<(usize, Space)>> = const { RefCell::new(Vec::new()) };
+    static TRAIL: RefCell<Trail> = RefCell::default();
 }
 
 /// How many imports a lookup follows before it gives up (cycles of re-exports).
@@ -537,15 +546,27 @@ impl<'a> Program<'a> {
         if let Some(known) = self.imported.get(&key) {
             return known;
         }
-        if FOLLOWING.with_borrow(|f| f.contains(&key)) {
-            return Res::Unknown;
+        let met = TRAIL.with_borrow_mut(|t| {
+            let met = t.met.get(&key).cloned();
+            if met.is_none() {
+                t.depth += 1;
+                t.met.insert(key, Res::Unknown);
+            }
+            met
+        });
+        if let Some(met) = met {
+            return met;
         }
-        FOLLOWING.with_borrow_mut(|f| f.push(key));
         let names: Vec<&str> = u.path.iter().map(String::as_str).collect();
         let found = self.import_path(module, &names, u.global, space, hops);
-        let outermost = FOLLOWING.with_borrow_mut(|f| {
-            f.pop();
-            f.is_empty()
+        let outermost = TRAIL.with_borrow_mut(|t| {
+            t.depth -= 1;
+            if t.depth == 0 {
+                t.met.clear();
+            } else {
+                t.met.insert(key, found.clone());
+            }
+            t.depth == 0
         });
         // What stays unknown inside a circle may be known from outside of it. While globs are being linked nothing
         // is final.

@@ -89,6 +89,13 @@ impl Comments {
         &self.all
     }
 
+    /// The comments of which some part stands inside a range.
+    pub fn within(&self, span: Span) -> &[Comment] {
+        let from = self.all.partition_point(|c| c.span.end <= span.start);
+        let to = self.all.partition_point(|c| c.span.start < span.end);
+        self.all.get(from..to).unwrap_or(&[])
+    }
+
     /// The comments that start on a line (from 1).
     pub fn on_line(&self, line: u32) -> &[Comment] {
         let start = self.all.partition_point(|c| c.line < line);

@@ -3,6 +3,7 @@
 //! A wave is located and read in parallel; then its files are numbered and its modules linked in the order in which they
 //! were asked for, which gives the requests of the next wave. So the result does not depend on the thread count.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::modules::{Candidate, Decl, Directory, IncludeArgument, PathAttr, What, scan};
 use super::read::{self, Failure, Identity, Located};
 use super::{
-    CrateSources, FileId, Link, ModuleFile, ModuleIdx, ModuleKind, Problem, ProblemKind, Severity, SourceFile, Sources,
+    Condition, CrateSources, FileId, Link, ModuleFile, ModuleIdx, ModuleKind, Problem, ProblemKind, Severity,
+    SourceFile, Sources,
 };
 use crate::finding::Site;
 use crate::ir::Span;
@@ -25,11 +27,16 @@ pub struct Options {
     pub max_bytes: u64,
     /// Module files of one target; more are not followed.
     pub max_modules: usize,
+    /// Files that are taken to hold other text than they do on disk, by the path they are opened by.
+    pub unsaved: Unsaved,
 }
+
+/// Texts that stand for what is on disk: a fix that is not written yet, a buffer of an editor.
+pub type Unsaved = BTreeMap<PathBuf, String>;
 
 impl Default for Options {
     fn default() -> Self {
-        Options { max_bytes: 32 << 20, max_modules: 50_000 }
+        Options { max_bytes: 32 << 20, max_modules: 50_000, unsaved: Unsaved::new() }
     }
 }
 
@@ -56,7 +63,7 @@ struct Request {
     /// Named by `#[path]` or `include!`.
     explicit: bool,
     predicate: Option<String>,
-    conditional: bool,
+    condition: Condition,
     /// Another alternative may be meant: no word if this one is missing.
     optional: bool,
 }
@@ -120,7 +127,7 @@ impl<'a> Loader<'a> {
             candidates: vec![Candidate { path: target.src_path.clone(), relative: None }],
             explicit: false,
             predicate: None,
-            conditional: false,
+            condition: Condition::Always,
             optional: false,
         };
         self.plan.crates.iter().enumerate().map(root).collect()
@@ -160,7 +167,10 @@ impl<'a> Loader<'a> {
         if self.ids.contains_key(&located.identity) {
             return Ok(Found { located, fresh: None });
         }
-        let text = read::text(&located, self.options.max_bytes)?;
+        let text = match self.options.unsaved.get(&located.path) {
+            Some(text) => text.clone(),
+            None => read::text(&located, self.options.max_bytes)?,
+        };
         let file = SourceFile::new(located.path.clone(), self.shown(&located.path), text);
         let decls = scan(&file.text);
         Ok(Found { located, fresh: Some((file, decls)) })
@@ -192,7 +202,7 @@ impl<'a> Loader<'a> {
         if let Some(index) = self.same_module(request, file) {
             self.add_link(request, index);
             let module = &mut self.crates[request.krate].modules[index.0 as usize];
-            module.conditional &= request.conditional;
+            module.condition = module.condition.min(request.condition);
             return Vec::new();
         }
         let krate = request.krate;
@@ -204,7 +214,7 @@ impl<'a> Loader<'a> {
             parent: request.parent,
             declared_at: request.declared.map(|(_, site)| site),
             predicate: request.predicate.clone(),
-            conditional: request.conditional,
+            condition: request.condition,
             children: Vec::new(),
         });
         let relative = request.candidates[located.candidate].relative.clone();
@@ -255,7 +265,7 @@ impl<'a> Loader<'a> {
             candidates: Vec::new(),
             explicit: true,
             predicate: None,
-            conditional: decl.conditional || module.conditional,
+            condition: decl.condition.max(module.condition),
             optional: false,
         };
         match &decl.what {
@@ -373,7 +383,7 @@ impl Loader<'_> {
             Failure::SymlinkLoop(_) => (ProblemKind::SymlinkLoop, "let the links end in a file"),
             Failure::Io(..) => (ProblemKind::Unreadable, "check the name and the permissions of the file"),
         };
-        let meant = request.conditional && kind == ProblemKind::MissingFile;
+        let meant = request.condition != Condition::Always && kind == ProblemKind::MissingFile;
         let severity = if meant { Severity::Note } else { Severity::Error };
         let message = match (failure, request.kind) {
             (Failure::Missing, ModuleKind::Mod) => self.missing_module(request, &shown),
@@ -396,7 +406,7 @@ impl Loader<'_> {
     }
 
     fn remedy_for_missing(&self, request: &Request) -> &'static str {
-        match (request.kind, request.conditional) {
+        match (request.kind, request.condition != Condition::Always) {
             (ModuleKind::Root, _) => "create the file or mend the target's `path` in Cargo.toml",
             (_, true) => "nothing to do if the configuration that needs the file is not built from these sources",
             (_, false) => "create the file or take the declaration out",
@@ -462,7 +472,7 @@ impl Loader<'_> {
             self.shown(path),
             self.shown(rival)
         );
-        let severity = if request.conditional { Severity::Note } else { Severity::Error };
+        let severity = if request.condition != Condition::Always { Severity::Note } else { Severity::Error };
         let site = request.declared.map(|d| d.1);
         self.say(ProblemKind::AmbiguousFile, severity, path, site, (message, "delete or rename one of them"));
     }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
+use super::Condition;
 use super::scan::{Kind, Scanner, Token, is_ident, string_value};
 use crate::ir::Span;
 
@@ -26,8 +27,8 @@ pub(super) struct Decl {
     pub(super) what: What,
     /// The inline modules around it, outermost first.
     pub(super) inline: Vec<Inline>,
-    /// It stands under a `cfg`, in a macro's arguments or in a body: that its file is missing may be meant.
-    pub(super) conditional: bool,
+    /// When not `Always`, that its file is missing may be meant.
+    pub(super) condition: Condition,
     /// It stands in the definition of a macro, so that its place is where the macro is called.
     pub(super) in_definition: bool,
 }
@@ -142,7 +143,7 @@ pub(super) fn scan(text: &str) -> Vec<Decl> {
         bodies: 0,
         definitions: 0,
         attrs: Vec::new(),
-        base: false,
+        base: Condition::Always,
         decls: Vec::new(),
     };
     scan.run();
@@ -176,14 +177,14 @@ struct Scan<'a> {
     definitions: usize,
     /// The attributes since the last token that is not part of an item's head.
     attrs: Vec<Attr>,
-    /// The file has a `#![cfg(…)]`.
-    base: bool,
+    /// By the file's `#![cfg(…)]`.
+    base: Condition,
     decls: Vec<Decl>,
 }
 
 struct Frame {
     kind: FrameKind,
-    conditional: bool,
+    condition: Condition,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -197,7 +198,7 @@ enum FrameKind {
 }
 
 enum Attr {
-    Cfg,
+    Cfg(Condition),
     Path(PathAttr),
 }
 
@@ -226,7 +227,7 @@ impl<'a> Scan<'a> {
                         Before::Definition => FrameKind::Definition,
                         _ => FrameKind::Other,
                     };
-                    self.open(kind, false);
+                    self.open(kind, Condition::Always);
                     if open == b'{' { Before::Boundary } else { Before::Other }
                 }
                 Kind::Punct(close @ (b')' | b']' | b'}')) => {
@@ -282,15 +283,15 @@ impl<'a> Scan<'a> {
         let text = ahead.text(name);
         let text = text.strip_prefix("r#").unwrap_or(text).to_owned();
         self.scanner = ahead;
-        let conditional = !self.attrs.is_empty() && self.attrs.iter().any(Attr::is_conditional);
+        let condition = self.condition_of_attrs();
         let paths = self.attrs.drain(..).filter_map(Attr::into_path).collect::<Vec<_>>();
         if end.is(b'{') {
             let path = paths.into_iter().next().map(|p| p.value);
             self.inline.push(Inline { name: text, path });
-            self.open(FrameKind::Inline, conditional);
+            self.open(FrameKind::Inline, condition);
         } else {
             let what = What::Mod { name: text, paths };
-            self.declare(Span::new(keyword.start as u32, end.end as u32), name.start as u32, what, conditional);
+            self.declare(Span::new(keyword.start as u32, end.end as u32), name.start as u32, what, condition);
         }
         Before::Boundary
     }
@@ -306,27 +307,28 @@ impl<'a> Scan<'a> {
         let argument = include_argument(ahead.clone());
         let end = ahead.skip_group();
         let items = self.bodies == 0 && before == Before::Boundary;
-        let conditional = self.attrs.iter().any(Attr::is_conditional);
+        let condition = self.condition_of_attrs();
         let what = What::Include { argument, items };
-        self.declare(Span::new(word.start as u32, end as u32), word.start as u32, what, conditional);
+        self.declare(Span::new(word.start as u32, end as u32), word.start as u32, what, condition);
         self.scanner = ahead;
     }
 
-    fn declare(&mut self, span: Span, at: u32, what: What, conditional: bool) {
+    fn declare(&mut self, span: Span, at: u32, what: What, condition: Condition) {
         if self.inline.len() > MAX_INLINE || self.decls.len() >= MAX_DECLS {
             return;
         }
-        let conditional = conditional || self.is_conditional();
+        let condition = condition.max(self.condition());
         let in_definition = self.definitions > 0;
-        self.decls.push(Decl { span, at, what, inline: self.inline.clone(), conditional, in_definition });
+        self.decls.push(Decl { span, at, what, inline: self.inline.clone(), condition, in_definition });
     }
 
-    fn open(&mut self, kind: FrameKind, conditional: bool) {
-        let conditional = conditional || self.is_conditional() || kind != FrameKind::Inline;
+    fn open(&mut self, kind: FrameKind, condition: Condition) {
+        let own = if kind == FrameKind::Inline { condition } else { condition.max(Condition::Sometimes) };
+        let condition = own.max(self.condition());
         self.attrs.clear();
         self.bodies += usize::from(kind == FrameKind::Other);
         self.definitions += usize::from(kind == FrameKind::Definition);
-        self.stack.push(Frame { kind, conditional });
+        self.stack.push(Frame { kind, condition });
     }
 
     fn close(&mut self) {
@@ -339,8 +341,12 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn is_conditional(&self) -> bool {
-        self.stack.last().map_or(self.base, |f| f.conditional)
+    fn condition(&self) -> Condition {
+        self.stack.last().map_or(self.base, |f| f.condition)
+    }
+
+    fn condition_of_attrs(&self) -> Condition {
+        self.attrs.iter().map(Attr::condition).max().unwrap_or_default()
     }
 
     /// Reads an attribute, its `#` being read; false if none follows.
@@ -360,25 +366,27 @@ impl<'a> Scan<'a> {
         let Some(attr) = read_attribute(content, end) else { return true };
         if !inner {
             self.attrs.push(attr);
-        } else if matches!(attr, Attr::Cfg) {
-            match self.stack.last_mut() {
-                Some(frame) => frame.conditional = true,
-                None => self.base = true,
-            }
+        } else if let Attr::Cfg(condition) = attr {
+            let around = self.stack.last_mut().map_or(&mut self.base, |f| &mut f.condition);
+            *around = condition.max(*around);
         }
         true
     }
 }
 
 impl Attr {
-    fn is_conditional(&self) -> bool {
-        matches!(self, Attr::Cfg | Attr::Path(PathAttr { predicate: Some(_), .. }))
+    fn condition(&self) -> Condition {
+        match self {
+            Attr::Cfg(condition) => *condition,
+            Attr::Path(PathAttr { predicate: Some(_), .. }) => Condition::Sometimes,
+            Attr::Path(_) => Condition::Always,
+        }
     }
 
     fn into_path(self) -> Option<PathAttr> {
         match self {
             Attr::Path(path) => Some(path),
-            Attr::Cfg => None,
+            Attr::Cfg(_) => None,
         }
     }
 }
@@ -388,7 +396,7 @@ fn read_attribute(mut scanner: Scanner<'_>, end: usize) -> Option<Attr> {
     let name = scanner.next_code()?;
     match scanner.text(name) {
         "path" => path_value(&mut scanner).map(|value| Attr::Path(PathAttr { value, predicate: None })),
-        "cfg" => Some(Attr::Cfg),
+        "cfg" => Some(Attr::Cfg(read_cfg(&mut scanner))),
         "cfg_attr" => {
             let open = scanner.next_code()?;
             let mut comma = None;
@@ -410,6 +418,15 @@ fn read_attribute(mut scanner: Scanner<'_>, end: usize) -> Option<Attr> {
         }
         _ => None,
     }
+}
+
+/// Reads `(predicate)`, as far as needed to know `test` and `all(test, …)`.
+fn read_cfg(scanner: &mut Scanner<'_>) -> Condition {
+    let mut words = std::iter::from_fn(|| scanner.next_code()).filter(|t| t.kind == Kind::Ident).take(2);
+    let (first, second) = (words.next(), words.next());
+    let is = |token: Option<Token>, word: &str| token.is_some_and(|t| scanner.text(t) == word);
+    let tests = is(first, "test") || is(first, "all") && is(second, "test");
+    if tests { Condition::InTests } else { Condition::Sometimes }
 }
 
 /// Reads `= "value"`.

@@ -13,7 +13,7 @@ fn f(x: &AtomicU8, mut n: u8) {
 
 /// Lowers the sample, breaks it, and expects a complaint that contains `expected`.
 fn check(expected: &str, breakage: impl FnOnce(&mut File)) {
-    let mut file = crate::lower::lower(SOURCE).expect("the sample parses");
+    let mut file = crate::lower::lower(SOURCE, true).expect("the sample parses");
     assert_eq!(verify(&file, SOURCE.len() as u32), [""; 0]);
     breakage(&mut file);
     let problems = verify(&file, SOURCE.len() as u32);

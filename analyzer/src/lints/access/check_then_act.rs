@@ -6,6 +6,7 @@ use crate::facts::{Facts, Seen};
 use crate::finding::{Finding, Interleaving, Label};
 use crate::ir::{AtomicOpKind, BinOp, EventId, EventKind, ValueId, ValueKind};
 use crate::lint::{Cx, declare_lint};
+use crate::remedy::one_step;
 use crate::resolve::{BodyId, Type};
 
 declare_lint! {
@@ -335,6 +336,7 @@ fn report(cx: &Cx<'_>, body: BodyId, load: &Seen, act: &Seen) -> Finding {
         );
     }
     finding.key.operation = op.method.to_owned();
+    finding.fixes.extend(one_step::claim(cx, body, load, act));
     let receiver = cx.receiver_text(op);
     finding.help = Some(match (op.kind, &op.value_type) {
         (AtomicOpKind::Store, Type::Prim("bool")) => {

@@ -7,6 +7,7 @@ use crate::ir::{
     AtomicOpKind, Base, BinOp, BlockId, Callee, EventId, EventKind, Pattern, Terminator, ValueId, ValueKind,
 };
 use crate::lint::{Cx, declare_lint};
+use crate::remedy::small;
 use crate::resolve::{BodyId, Type};
 
 declare_lint! {
@@ -81,7 +82,7 @@ declare_lint! {
         group: Correctness,
         confidence: Likely,
         since: "0.1.0",
-        fix: None,
+        fix: Sometimes,
         check: check,
     }
 }
@@ -349,6 +350,12 @@ fn report(cx: &Cx<'_>, body: BodyId, location: LocId, seen: &Seen, test: &Test) 
                 .ending("the test holds for the wrong one"),
         );
     }
+    let swapped = match op.kind {
+        AtomicOpKind::FetchSub => Some(("0", "1")),
+        AtomicOpKind::FetchAdd => Some(("1", "0")),
+        _ => None,
+    };
+    finding.fixes.extend(swapped.and_then(|(from, to)| small::compared_with(cx, seen.op, from, to)));
     finding.help = Some(help.to_owned());
     finding
 }

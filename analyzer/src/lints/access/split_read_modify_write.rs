@@ -4,6 +4,7 @@ use crate::facts::{Facts, Seen};
 use crate::finding::{Finding, Interleaving, Label};
 use crate::ir::{AtomicOpKind, BinOp, ValueId, ValueKind};
 use crate::lint::{Cx, declare_lint};
+use crate::remedy::one_step;
 use crate::resolve::BodyId;
 
 declare_lint! {
@@ -174,6 +175,7 @@ fn report(cx: &Cx<'_>, pair: &Pair<'_>) -> Finding {
     finding.key.operation = store.method.to_owned();
     let receiver = cx.receiver_text(store);
     let ordering = cx.ordering_text(store);
+    finding.fixes.extend(one_step::split(cx, pair.body, pair.load, pair.store));
     finding.help = Some(match pair.store.is_direct().then(|| single_rmw(cx, pair)).flatten() {
         Some(call) => format!("make it one step: `{receiver}.{call}`"),
         None if !pair.store.is_direct() => format!(

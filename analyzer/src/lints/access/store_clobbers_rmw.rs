@@ -72,7 +72,7 @@ declare_lint! {
         group: Suspicious,
         confidence: Likely,
         since: "0.1.0",
-        fix: Sometimes,
+        fix: None,
         check: check,
     }
 }

@@ -4,6 +4,7 @@ use crate::facts::Facts;
 use crate::finding::{Finding, Interleaving, Label, Site};
 use crate::ir::{Base, BlockId, Callee, Event, EventId, EventKind, Path, Terminator, ValueId, ValueKind};
 use crate::lint::{Cx, declare_lint};
+use crate::remedy::small;
 use crate::resolve::BodyId;
 use crate::resolve::calls::Target;
 
@@ -70,7 +71,7 @@ declare_lint! {
         group: Suspicious,
         confidence: Likely,
         since: "0.1.0",
-        fix: None,
+        fix: Sometimes,
         check: check,
     }
 }
@@ -96,7 +97,11 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
                     let drops =
                         receiver.proj.is_empty() && is_try_unwrap(facts, body, v) && !is_insisted_on(facts, body, id);
                     if drops && !is_locked(facts, body, id) {
-                        out.push(report_unwrap(cx, body, id));
+                        let mut finding = report_unwrap(cx, body, id);
+                        if let ValueKind::Event(unwrap) = facts.value(body, v) {
+                            finding.fixes.extend(small::into_inner(cx, body, *unwrap));
+                        }
+                        out.push(finding);
                     }
                 }
                 _ => {}

@@ -5,7 +5,7 @@ use rustc_hash::FxHashSet;
 use crate::facts::Facts;
 use crate::facts::effects::EffectKind;
 use crate::facts::region::{Part, Repeated, Retry, RetryKind, What};
-use crate::facts::retry::is_hint;
+use crate::facts::wait_loop::is_hint;
 use crate::finding::{Finding, Label};
 use crate::ir::EventKind;
 use crate::lint::{Cx, declare_lint};

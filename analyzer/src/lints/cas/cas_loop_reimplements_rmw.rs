@@ -3,12 +3,14 @@
 use crate::facts::Facts;
 use crate::facts::effects::EffectKind;
 use crate::facts::region::{Retry, RetryKind, What};
-use crate::facts::retry::{CasLoop, is_hint};
+use crate::facts::retry::CasLoop;
+use crate::facts::wait_loop::is_hint;
 use crate::finding::{Finding, Label};
 use crate::ir::{
     AtomicOpKind, Base, BinOp, Callee, EventId, EventKind, Proj, Terminator, ValueId, ValueKind, operands,
 };
 use crate::lint::{Cx, declare_lint};
+use crate::remedy::loops;
 use crate::resolve::{Atomic, BodyId};
 
 declare_lint! {
@@ -79,7 +81,7 @@ declare_lint! {
         group: Perf,
         confidence: Likely,
         since: "0.1.0",
-        fix: None,
+        fix: Sometimes,
         check: check,
     }
 }
@@ -386,6 +388,7 @@ fn report(cx: &Cx<'_>, retry: &Retry, body: BodyId, spelled: &Spelled) -> Findin
     }
     finding.key.location = retry.location.map_or_else(String::new, |l| facts.location(l).name.clone());
     finding.key.operation = op.method.to_owned();
+    finding.fixes.extend(loops::to_rmw(cx, body, op, method));
     let receiver = cx.receiver_text(op);
     let ordering = cx.ordering_text(op);
     let operand = spelled.operand.map(|v| cx.snippet(facts.site(body, facts.value_span(body, v))));

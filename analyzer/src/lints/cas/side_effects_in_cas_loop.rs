@@ -5,7 +5,7 @@ use rustc_hash::FxHashSet;
 use crate::facts::carried::{Carried, is_attempt_name};
 use crate::facts::effects::{Effect, EffectKind};
 use crate::facts::region::{Part, Repeated, Retry, RetryKind, What};
-use crate::facts::retry::is_hint;
+use crate::facts::wait_loop::is_hint;
 use crate::facts::{Facts, Seen};
 use crate::finding::{Finding, Interleaving, Label};
 use crate::ir::{AtomicOpKind, Cfg, EventKind};

@@ -8,6 +8,7 @@ use crate::facts::{Facts, Seen};
 use crate::finding::{Finding, Interleaving, Label};
 use crate::ir::{AtomicOpKind, Base, Callee, EventKind, ValueId, ValueKind, operands};
 use crate::lint::{Cx, declare_lint};
+use crate::remedy::loops;
 use crate::resolve::BodyId;
 use crate::resolve::calls::Target;
 
@@ -85,7 +86,7 @@ declare_lint! {
         group: Correctness,
         confidence: Certain,
         since: "0.1.0",
-        fix: None,
+        fix: Sometimes,
         check: check,
     }
 }
@@ -164,7 +165,7 @@ fn computes_only(facts: &Facts<'_>, body: BodyId, event: crate::ir::EventId, que
     }
     match facts.program.target(body, call) {
         Target::Fn(_) => facts.is_trivial_call(body, call),
-        _ => crate::facts::retry::is_pure_name(facts.callee_name(call)),
+        _ => crate::facts::wait_loop::is_pure_name(facts.callee_name(call)),
     }
 }
 
@@ -210,6 +211,7 @@ fn report(cx: &Cx<'_>, retry: &Retry, l: &CasLoop, load: &Seen) -> Finding {
             .step(0, Some(site), "CAS 5 → … fails", "6")
             .ending("and so on"),
     );
+    finding.fixes.extend(loops::reload(cx, body, cas, load));
     finding.help =
         Some("take the value that the failed CAS returns (`Err(now) => expected = now`), or load again".to_owned());
     finding

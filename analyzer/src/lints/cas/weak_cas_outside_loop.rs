@@ -2,8 +2,9 @@
 
 use crate::facts::{Facts, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
-use crate::ir::{AtomicOpKind, BlockId, BodyKind, EventId, EventKind, Pattern, Terminator, ValueId, ValueKind};
+use crate::ir::{AtomicOpKind, BlockId, EventId, EventKind, Pattern, Terminator, ValueId, ValueKind};
 use crate::lint::{Cx, declare_lint};
+use crate::remedy::small;
 use crate::resolve::BodyId;
 use crate::resolve::calls::Target;
 
@@ -72,7 +73,7 @@ declare_lint! {
         group: Correctness,
         confidence: Certain,
         since: "0.1.0",
-        fix: Always,
+        fix: Sometimes,
         check: check,
     }
 }
@@ -420,14 +421,7 @@ fn describe(cx: &Cx<'_>, cas: &Seen, finding: &mut Finding) {
             .step(0, Some(site), "store-conditional fails", "expected")
             .ending("fails, and nobody has changed it"),
     );
-    if facts.program.body(op.body).ir.kind == BodyKind::Fn && op.method == "compare_exchange_weak" {
-        finding.fixes.push(crate::finding::Fix {
-            title: "use the strong form".to_owned(),
-            applicability: crate::finding::Applicability::MachineApplicable,
-            edits: vec![crate::finding::Edit {
-                site: facts.site(op.body, op.method_span),
-                replacement: "compare_exchange".to_owned(),
-            }],
-        });
+    if op.method == "compare_exchange_weak" {
+        finding.fixes.extend(small::other_method(cx, cas.op, "compare_exchange", "use the strong form"));
     }
 }

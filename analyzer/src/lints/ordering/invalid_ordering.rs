@@ -7,6 +7,7 @@ use crate::facts::{Facts, Seen};
 use crate::finding::{Finding, Label, Site};
 use crate::ir::{AtomicOpKind, Callee, EventId, EventKind, Ordering, OrderingKind, OrderingPosition};
 use crate::lint::{Cx, declare_lint};
+use crate::remedy::ordering as remedy;
 use crate::resolve::BodyId;
 
 declare_lint! {
@@ -64,7 +65,7 @@ declare_lint! {
         group: Correctness,
         confidence: Certain,
         since: "0.1.0",
-        fix: None,
+        fix: Sometimes,
         check: check,
     }
 }
@@ -135,6 +136,13 @@ fn report_op(cx: &Cx<'_>, body: BodyId, seen: &Seen, order: Ordering, position: 
         finding.key.location = facts.location(l).name.clone();
     }
     finding.key.operation = op.method.to_owned();
+    let (arg, valid) = match position {
+        OrderingPosition::Load => (op.ordering_arg, Ordering::Acquire),
+        OrderingPosition::Store => (op.ordering_arg, Ordering::Release),
+        _ if order == Ordering::AcqRel => (op.failure_arg, Ordering::Acquire),
+        _ => (op.failure_arg, Ordering::Relaxed),
+    };
+    finding.fixes.extend(arg.filter(|_| seen.is_direct()).and_then(|arg| remedy::valid(cx, body, arg, valid)));
     finding.help = Some(format!("pass {instead}"));
     finding
 }

@@ -10,6 +10,7 @@ use crate::facts::{Facts, LocId, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
 use crate::ir::{AtomicOpKind, BlockId, Callee, EventId, EventKind, Terminator, ValueId, ValueKind};
 use crate::lint::{Cx, declare_lint};
+use crate::remedy::ordering::{Half, strengthen, strengthen_failure};
 use crate::resolve::{BodyId, Type};
 
 declare_lint! {
@@ -377,6 +378,13 @@ fn report(cx: &Cx<'_>, location: LocId, body: BodyId, seen: &Seen, side: Side) -
             .step(1, None, "reads the data", "held by B")
             .ending("may not see A's write"),
     );
+    let half = if side == Side::Taken { Half::Acquire } else { Half::Release };
+    // What a failed attempt has found is a load of its own.
+    let by_failure = side == Side::Taken && op.kind.is_cas() && seen.orders.acquires();
+    finding.fixes.extend(match by_failure {
+        true => strengthen_failure(cx, seen.op),
+        false => strengthen(cx, seen.op, half),
+    });
     finding.help = Some(match (side, op.kind) {
         (Side::Taken, AtomicOpKind::Load) => {
             "read it with `Acquire`, or put `fence(Acquire)` after the loop".to_owned()

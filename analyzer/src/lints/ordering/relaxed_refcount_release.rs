@@ -6,6 +6,7 @@ use crate::facts::refcount::LastOwner;
 use crate::facts::{Facts, LocId, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
 use crate::lint::{Cx, declare_lint};
+use crate::remedy::ordering;
 
 declare_lint! {
     /// Finds a reference count whose last decrement frees, while the decrement does not release, or nothing acquires
@@ -153,6 +154,7 @@ fn report(cx: &Cx<'_>, location: LocId, last: &LastOwner, seen: &Seen, missing: 
             .step(1, Some(free), "frees the object", "0")
             .ending("A's use may still be under way"),
     );
+    finding.fixes.extend(ordering::last_owner(cx, op.body, seen));
     finding.help = Some(match missing {
         Missing::Release => "decrement with `Release`, and put `fence(Acquire)` before the free (or use `AcqRel`, or \
                              `atomic_lint::RefCount`)"

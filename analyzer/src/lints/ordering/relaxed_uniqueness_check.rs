@@ -8,6 +8,7 @@ use crate::facts::{Facts, LocId, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
 use crate::ir::{AtomicOpKind, EventId};
 use crate::lint::{Cx, declare_lint};
+use crate::remedy::ordering::{Half, strengthen};
 use crate::resolve::BodyId;
 
 declare_lint! {
@@ -175,6 +176,7 @@ fn report(cx: &Cx<'_>, location: LocId, body: BodyId, seen: &Seen, used: EventId
             .step(1, Some(used_site), "changes the object", "1")
             .ending("may overtake A's use"),
     );
+    finding.fixes.extend(strengthen(cx, seen.op, Half::Acquire));
     finding.help = Some("load with `Acquire`, or put `fence(Acquire)` after the test".to_owned());
     finding
 }

@@ -7,6 +7,7 @@ use crate::facts::role::RoleKind;
 use crate::facts::{LocId, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
 use crate::lint::{Cx, declare_lint};
+use crate::remedy::ordering::strengthen_failure;
 
 declare_lint! {
     /// Finds a compare-and-swap whose failure value leads to data (the pointer is dereferenced, the state says that
@@ -149,6 +150,7 @@ fn report(cx: &Cx<'_>, location: LocId, follow: &Follow, seen: &Seen) -> Finding
             .step(0, Some(used), "uses B's object", "B's")
             .ending("may not be visible yet"),
     );
+    finding.fixes.extend(strengthen_failure(cx, seen.op));
     finding.help = Some("make the failure ordering `Acquire`".to_owned());
     finding
 }

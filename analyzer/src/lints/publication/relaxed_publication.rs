@@ -9,6 +9,7 @@ use crate::facts::{Facts, LocId, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label, Site};
 use crate::ir::AtomicOpKind;
 use crate::lint::{Cx, declare_lint};
+use crate::remedy::ordering::{Half, strengthen, strengthen_all};
 use crate::resolve::BodyId;
 
 declare_lint! {
@@ -126,6 +127,15 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
     }
 }
 
+/// Whether this lint reports something on the location.
+pub fn speaks_of(facts: &Facts<'_>, location: LocId) -> bool {
+    if belongs_elsewhere(facts, location) {
+        return false;
+    }
+    let sides = sides(facts, location);
+    sides.writes.iter().any(|p| !p.released) || sides.reads.iter().any(|f| !f.acquired && !f.failure)
+}
+
 /// Locks and reference counts have lints of their own; a sequence is ordered by fences around the data.
 fn belongs_elsewhere(facts: &Facts<'_>, location: LocId) -> bool {
     matches!(facts.role(location).kind, RoleKind::Lock | RoleKind::Refcount | RoleKind::Sequence)
@@ -219,6 +229,7 @@ fn read_finding(cx: &Cx<'_>, sides: &Sides<'_>, follow: &Follow, seen: &Seen) ->
     finish(cx, sides.location, seen, &mut finding);
     finding.interleaving = Some(schedule(cx, sides.location, writer.map(|w| w.0), read_site, use_site));
     let strong = if op.kind.is_rmw() { "AcqRel" } else { "Acquire" };
+    finding.fixes.extend(strengthen(cx, seen.op, Half::Acquire));
     finding.help = Some(format!(
         "read it with `{strong}`, or put `fence(Acquire)` between the read and the use of what it leads to"
     ));
@@ -267,9 +278,22 @@ fn write_finding(cx: &Cx<'_>, sides: &Sides<'_>, publish: &Publish, seen: &Seen)
         _ if op.orders.acquires() => "AcqRel",
         _ => "Release",
     };
+    finding.fixes.extend(strengthen_all(cx, &both_sides(cx, sides, publish, seen)));
     let reads = if sides.reads.iter().any(|f| !f.acquired) { ", and read it with `Acquire`" } else { "" };
     finding.help = Some(format!("write it with `{strong}`{reads}"));
     finding
+}
+
+/// The write, and the reads that follow it without acquiring; those of a failed CAS are another lint's.
+fn both_sides(cx: &Cx<'_>, sides: &Sides<'_>, publish: &Publish, write: &Seen) -> Vec<(OpId, Half)> {
+    let mut ops = vec![(write.op, Half::Release)];
+    for f in sides.reads.iter().filter(|f| !f.acquired && !f.failure) {
+        let read = (seen_of(cx.facts, f.body, f.seen).op, Half::Acquire);
+        if (matches!(f.how, How::Pointer(_)) || cx.facts.leads_to(publish, f)) && !ops.contains(&read) {
+            ops.push(read);
+        }
+    }
+    ops
 }
 
 /// Where the data is used, and what to call it.

@@ -2,7 +2,7 @@
 
 use super::head;
 use crate::facts::RoleKind;
-use crate::facts::retry::WaitLoop;
+use crate::facts::wait_loop::WaitLoop;
 use crate::finding::{Finding, Label};
 use crate::ir::Cfg;
 use crate::lint::{Cx, declare_lint};

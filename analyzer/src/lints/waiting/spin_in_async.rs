@@ -1,7 +1,7 @@
 //! A future that waits without giving its thread back.
 
 use super::head;
-use crate::facts::retry::WaitLoop;
+use crate::facts::wait_loop::WaitLoop;
 use crate::finding::{Finding, Interleaving, Label};
 use crate::ir::EventId;
 use crate::lint::{Cx, declare_lint};

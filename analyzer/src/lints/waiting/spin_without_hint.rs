@@ -1,10 +1,11 @@
 //! A loop that waits for another thread and does not tell the processor.
 
 use super::head;
-use crate::facts::retry::WaitLoop;
+use crate::facts::wait_loop::WaitLoop;
 use crate::finding::{Finding, Label};
 use crate::ir::AtomicOpKind;
 use crate::lint::{Cx, declare_lint};
+use crate::remedy::loops;
 use crate::resolve::BodyId;
 
 declare_lint! {
@@ -68,7 +69,7 @@ declare_lint! {
         group: Perf,
         confidence: Certain,
         since: "0.1.0",
-        fix: None,
+        fix: Sometimes,
         check: check,
     }
 }
@@ -122,6 +123,7 @@ fn report(cx: &Cx<'_>, body: BodyId, wait: &WaitLoop) -> Finding {
         }
         finding.key.operation = op.method.to_owned();
     }
+    finding.fixes.extend(loops::hint(cx, body, looped.span));
     finding.help = Some(
         "call `std::hint::spin_loop()` in the loop for a wait of a few hundred cycles, `atomic_lint::Backoff` for a \
          longer one, and park or use a `Condvar` where it may be long"

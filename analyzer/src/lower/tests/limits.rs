@@ -11,7 +11,7 @@ fn on_stack(source: String) -> Result<File, ParseError> {
     std::thread::Builder::new()
         .stack_size(STACK)
         .spawn(move || {
-            let file = lower(&source)?;
+            let file = lower(&source, true)?;
             assert!(verify::verify(&file, source.len() as u32).is_empty());
             Ok(file)
         })
@@ -113,7 +113,7 @@ fn ten_megabytes() {
     let source: String = (0..8_000).map(function).collect();
     assert!(source.len() > 10_000_000);
     let start = Instant::now();
-    let file = lower(&source).expect("parses");
+    let file = lower(&source, true).expect("parses");
     assert_eq!(file.items.len(), 8_000);
     let last = file.bodies.last().expect("functions have bodies").events[0].span;
     assert_eq!(&source[last.start as usize..last.end as usize], "x.load(Acquire)");

@@ -17,7 +17,12 @@ fn describe(text: &str, relative: Option<&str>) -> Vec<String> {
                 format!("include {argument:?}{}", if *items { "" } else { " as code" })
             }
         };
-        format!("{files}{}", if decl.conditional { " ?" } else { "" })
+        let mark = match decl.condition {
+            Condition::Always => "",
+            Condition::Sometimes => " ?",
+            Condition::InTests => " ? in tests",
+        };
+        format!("{files}{mark}")
     };
     scan(text).iter().map(describe).collect()
 }
@@ -79,7 +84,9 @@ fn path_attributes() {
 
 #[test]
 fn conditions() {
-    check("#[cfg(test)] mod a; mod b;", &["src/a.rs ?", "src/b.rs"]);
+    check("#[cfg(test)] mod a; mod b;", &["src/a.rs ? in tests", "src/b.rs"]);
+    check("#[cfg(all(test, loom))] mod a { mod b; }", &["src/a/b.rs ? in tests"]);
+    check("#[cfg(any(test, fuzzing))] mod a; #[cfg(not(test))] mod b;", &["src/a.rs ?", "src/b.rs ?"]);
     check("#[cfg(unix)] mod a { mod b; } mod c;", &["src/a/b.rs ?", "src/c.rs"]);
     check("#![cfg(unix)] mod a;", &["src/a.rs ?"]);
     check("mod a { #![cfg(unix)] mod b; } mod c;", &["src/a/b.rs ?", "src/c.rs"]);

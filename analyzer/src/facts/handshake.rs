@@ -1,0 +1,309 @@
+//! Store-then-load handshakes: one side writes X and then looks at Y, the other writes Y and then looks at X.
+//!
+//! Each side relies on seeing the other's write if the other does not see its own (Dekker, Peterson, going to sleep
+//! and waking, announcing a hazard pointer). Release and acquire do not give that: a store may still be on its way
+//! when the load after it runs. Only a sequentially consistent fence between the two, or sequentially consistent
+//! operations, on *both* sides do (C++20 \[atomics.order\] p4; *Mara Bos: Rust Atomics and Locks*, chapter 3).
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::access::{LocId, Order, resolve_order};
+use super::control::Decision;
+use super::required::{Constant, Required};
+use super::touch::TouchKind;
+use super::{Facts, Seen};
+use crate::ir::{AtomicOpKind, BlockId, EventId, EventKind, Ordering, Terminator, ValueKind};
+use crate::resolve::BodyId;
+
+/// Bodies with more operations than this are not searched for pairs.
+const MAX_OPS: usize = 120;
+
+/// A write of one location followed, in the same call, by a read of another: indices into what the body does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreLoad {
+    pub body: BodyId,
+    pub write: usize,
+    pub read: usize,
+    /// The write surely reaches the others before the read runs.
+    pub ordered: bool,
+}
+
+/// The two sides of a handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handshake {
+    pub locations: (LocId, LocId),
+    pub sides: (StoreLoad, StoreLoad),
+}
+
+#[derive(Debug, Default)]
+pub struct Handshakes {
+    pub all: Vec<Handshake>,
+    taking_part: FxHashSet<LocId>,
+}
+
+/// What a side does on the strength of its read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stake {
+    /// It goes to sleep unless it sees the other's write.
+    Sleeps,
+    /// It wakes the other if it sees the other's write.
+    Wakes,
+    /// It enters, frees or uses something unless it sees the other's write.
+    Enters,
+    /// It confirms that what it announced is still current.
+    Validates,
+}
+
+pub(super) fn collect(facts: &Facts<'_>) -> Handshakes {
+    let mut pairs: FxHashMap<(LocId, LocId), Vec<StoreLoad>> = FxHashMap::default();
+    for body in facts.bodies_with_ops() {
+        if facts.seen(body).len() <= MAX_OPS && !facts.program.def(facts.program.body(body).owner).is_test {
+            pairs_of(facts, body, &mut pairs);
+        }
+    }
+    let mut found = Handshakes::default();
+    let mut keys: Vec<(LocId, LocId)> = pairs.keys().copied().filter(|(x, y)| x <= y).collect();
+    keys.sort_unstable();
+    for (x, y) in keys {
+        let (Some(ours), Some(theirs)) = (pairs.get(&(x, y)), pairs.get(&(y, x))) else { continue };
+        for a in ours {
+            for b in theirs {
+                if !settled_by_rmw(facts, a, b) {
+                    found.taking_part.extend([x, y]);
+                    found.all.push(Handshake { locations: (x, y), sides: (*a, *b) });
+                }
+            }
+        }
+    }
+    found
+}
+
+fn pairs_of(facts: &Facts<'_>, body: BodyId, pairs: &mut FxHashMap<(LocId, LocId), Vec<StoreLoad>>) {
+    let seen = facts.seen(body);
+    let shared = |s: &Seen| !facts.is_alone(body, s) && !facts.op(s.op).is_test;
+    for (w, write) in seen.iter().enumerate().filter(|(_, s)| facts.op(s.op).kind.writes() && shared(s)) {
+        for (r, read) in seen.iter().enumerate().filter(|(_, s)| facts.op(s.op).kind.reads() && shared(s)) {
+            let (Some(x), Some(y)) = (facts.op(write.op).location, facts.op(read.op).location) else { continue };
+            // Elements of one array may be the flags of different threads.
+            let distinct = x != y || facts.location(x).indexed && !write.place.same_memory(&read.place);
+            if write.event == read.event || !distinct || !comes_after(facts, body, write, read) {
+                continue;
+            }
+            let ordered = is_ordered(facts, body, write, read);
+            let list = pairs.entry((x, y)).or_default();
+            // The first read after the write is the one that comes too early.
+            if !list.iter().any(|p| p.body == body && p.write == w) {
+                list.push(StoreLoad { body, write: w, read: r, ordered });
+            }
+        }
+    }
+}
+
+/// The read runs after the write in one pass: not only in the next round of a loop.
+fn comes_after(facts: &Facts<'_>, body: BodyId, write: &Seen, read: &Seen) -> bool {
+    let start = |s: &Seen| facts.event(body, s.event).span.end;
+    start(write) < start(read) && facts.flow(body).reaches(write.event, read.event)
+}
+
+fn is_ordered(facts: &Facts<'_>, body: BodyId, write: &Seen, read: &Seen) -> bool {
+    let total = |s: &Seen| !matches!(s.orders.success, Order::Known(o) if o != Ordering::SeqCst);
+    if total(write) && total(read) {
+        return true;
+    }
+    let within = |s: &Seen, after: bool| {
+        s.via.iter().any(|(b, e)| {
+            let events = facts.program.body(*b).ir.events.len() as u32;
+            (0..events).map(EventId).any(|o| {
+                let flow = facts.flow(*b);
+                o != *e
+                    && (if after { flow.reaches(*e, o) } else { flow.reaches(o, *e) })
+                    && is_full_barrier(facts, *b, o, 0)
+            })
+        })
+    };
+    let stop = |e: EventId| e != write.event && e != read.event && is_full_barrier(facts, body, e, 0);
+    within(write, true)
+        || within(read, false)
+        || !facts.flow(body).reaches_avoiding(facts.program.body(body).ir, write.event, read.event, stop)
+}
+
+/// A sequentially consistent fence, a call that has one, or the taking of a lock.
+fn is_full_barrier(facts: &Facts<'_>, body: BodyId, event: EventId, depth: u32) -> bool {
+    match &facts.event(body, event).kind {
+        EventKind::Fence { ordering, compiler: false } => !matches!(
+            resolve_order(facts.program, body, ordering.kind, 0),
+            Order::Known(Ordering::Acquire | Ordering::Release | Ordering::AcqRel | Ordering::Relaxed)
+        ),
+        EventKind::Call(_) => {
+            let callees: Vec<BodyId> = facts.calls(body).iter().filter(|(e, _)| *e == event).map(|(_, c)| *c).collect();
+            let inside = |c: &BodyId| {
+                let events = facts.program.body(*c).ir.events.len() as u32;
+                depth < 2 && (0..events).any(|e| is_full_barrier(facts, *c, EventId(e), depth + 1))
+            };
+            if callees.is_empty() { facts.sync_at(body, event).acquires } else { callees.iter().any(inside) }
+        }
+        EventKind::Await(_) | EventKind::Opaque => true,
+        _ => false,
+    }
+}
+
+/// Both touch one of the locations by RMWs that chain: whichever comes second sees the first.
+fn settled_by_rmw(facts: &Facts<'_>, a: &StoreLoad, b: &StoreLoad) -> bool {
+    let chained = |reader: &StoreLoad, writer: &StoreLoad| {
+        let read = &facts.seen(reader.body)[reader.read];
+        let write = &facts.seen(writer.body)[writer.write];
+        facts.op(read.op).kind.is_rmw()
+            && facts.op(write.op).kind.is_rmw()
+            && !read.orders.lacks_release()
+            && !write.orders.lacks_acquire()
+    };
+    chained(a, b) || chained(b, a)
+}
+
+impl Facts<'_> {
+    pub fn handshakes(&self) -> &Handshakes {
+        self.handshakes.get_or_init(|| collect(self))
+    }
+
+    /// Whether the location is one of the two words of something shaped like a handshake.
+    pub fn is_in_handshake(&self, location: LocId) -> bool {
+        self.handshakes().taking_part.contains(&location)
+    }
+
+    /// What the side does depending on what it reads, the other having written like `other`.
+    pub fn stake(&self, side: &StoreLoad, other: &StoreLoad) -> Option<Stake> {
+        let body = side.body;
+        let decisions = self.decisions(body);
+        let mine: Vec<&Decision> = decisions
+            .iter()
+            .filter(|d| d.flows.ops.contains(&side.read) || d.flows.compared.contains(&side.read))
+            .collect();
+        let controlled = |test: &dyn Fn(EventId) -> bool| {
+            let events = self.program.body(body).ir.events.len() as u32;
+            (0..events).map(EventId).any(|e| test(e) && mine.iter().any(|d| self.is_controlled(body, d, e)))
+        };
+        if controlled(&|e| self.is_wake(body, e)) {
+            return Some(Stake::Wakes);
+        }
+        if controlled(&|e| self.is_blocking(body, e)) || mine.iter().any(|d| self.returns_pending(body, d)) {
+            return Some(Stake::Sleeps);
+        }
+        if self.validates(side) {
+            return Some(Stake::Validates);
+        }
+        mine.iter().any(|d| self.enters_unseen(side, other, d)).then_some(Stake::Enters)
+    }
+
+    /// Whether something is lost if neither side sees the other's write.
+    pub fn is_at_stake(&self, handshake: &Handshake) -> bool {
+        let (a, b) = handshake.sides;
+        match (self.stake(&a, &b), self.stake(&b, &a)) {
+            (Some(Stake::Sleeps), Some(Stake::Wakes)) | (Some(Stake::Wakes), Some(Stake::Sleeps)) => true,
+            (Some(Stake::Enters), Some(Stake::Enters)) => true,
+            // Elements of one table that are probed one after the other confirm nothing.
+            (Some(Stake::Validates), _) => handshake.locations.0 != handshake.locations.1 && self.decides(&b),
+            (_, Some(Stake::Validates)) => handshake.locations.0 != handshake.locations.1 && self.decides(&a),
+            _ => false,
+        }
+    }
+
+    fn decides(&self, side: &StoreLoad) -> bool {
+        self.decisions(side.body)
+            .iter()
+            .any(|d| d.flows.ops.contains(&side.read) || d.flows.compared.contains(&side.read))
+    }
+
+    /// A call that makes another thread or task run again.
+    pub fn is_wake(&self, body: BodyId, event: EventId) -> bool {
+        let EventKind::Call(call) = &self.event(body, event).kind else { return false };
+        self.callee_name(call).split('_').any(|w| matches!(w, "unpark" | "notify" | "wake" | "signal" | "awaken"))
+    }
+
+    /// A call by which the thread goes to sleep until it is woken.
+    pub fn is_blocking(&self, body: BodyId, event: EventId) -> bool {
+        match &self.event(body, event).kind {
+            EventKind::Call(call) => {
+                let name = self.callee_name(call);
+                let word = name.split('_').any(|w| matches!(w, "park" | "wait" | "block"));
+                word && !name.starts_with("un") && !name.contains("spin")
+            }
+            _ => false,
+        }
+    }
+
+    /// One way out of the branch returns `Poll::Pending`.
+    fn returns_pending(&self, body: BodyId, d: &Decision) -> bool {
+        let ir = self.program.body(body).ir;
+        let flow = self.flow(body);
+        let pending = |v: crate::ir::ValueId| match self.value(body, v) {
+            ValueKind::Path(p) => p.last() == "Pending",
+            _ => false,
+        };
+        ir.blocks.iter().enumerate().any(|(i, b)| {
+            let at = BlockId(i as u32);
+            let says = match &b.term {
+                Terminator::Return(Some(v)) => pending(*v),
+                _ => false,
+            };
+            says && flow.successors(d.block).iter().any(|s| flow.edge_controls(d.block, *s, at) || *s == at)
+        })
+    }
+
+    /// Plain memory is used or freed, or a lock counts as taken, on the side that the other's write would have kept
+    /// from running.
+    fn enters_unseen(&self, side: &StoreLoad, other: &StoreLoad, d: &Decision) -> bool {
+        let body = side.body;
+        let seen = &self.seen(body)[side.read];
+        let (true, Some(result)) = (seen.is_direct(), self.result_of(body, seen.event)) else { return false };
+        let ir = self.program.body(body).ir;
+        let op = self.op(seen.op);
+        let lock = self.op_named(op, &["lock", "enter", "acquire"]) && !self.op_named(op, &["unlock"]);
+        self.flow(body).successors(d.block).iter().any(|edge| {
+            let unseen = self.required_on(body, d, *edge, result).is_some_and(|r| self.keeps_out(&r, other));
+            let leaves = match ir.blocks[d.block.index()].in_loop {
+                Some(l) => !super::flow::loop_within(ir, ir.blocks[edge.index()].in_loop, l),
+                None => true,
+            };
+            unseen && leaves && (lock || self.uses_memory_behind(body, *edge))
+        })
+    }
+
+    fn uses_memory_behind(&self, body: BodyId, edge: BlockId) -> bool {
+        let flow = self.flow(body);
+        self.touches(body).iter().any(|t| {
+            let at = flow.block_of(t.event);
+            (t.in_cell || t.is_static || t.kind == TouchKind::Take) && (at == edge || flow.block_dominates(edge, at))
+        })
+    }
+
+    /// What the other side has written makes the requirement false.
+    fn keeps_out(&self, required: &Required, other: &StoreLoad) -> bool {
+        let op = self.op(self.seen(other.body)[other.write].op);
+        let written = op.new_value().and_then(|v| self.constant_of(op.body, v));
+        match (op.kind, written) {
+            (AtomicOpKind::FetchAdd | AtomicOpKind::FetchOr, _) => {
+                *required == Required { constant: Constant::Int(0), equal: true }
+            }
+            (_, Some(c)) => required.excludes(&c),
+            _ => false,
+        }
+    }
+
+    /// The value read is compared with what an earlier read of the same location gave, to confirm it.
+    fn validates(&self, side: &StoreLoad) -> bool {
+        let body = side.body;
+        let all = self.seen(body);
+        let read = &all[side.read];
+        let announced = &all[side.write].stored;
+        all.iter().enumerate().any(|(i, first)| {
+            first.event != read.event
+                && self.op(first.op).location == self.op(read.op).location
+                && self.op(first.op).kind.reads()
+                && announced.ops.contains(&i)
+                && self
+                    .decisions(body)
+                    .iter()
+                    .any(|d| d.flows.compared.contains(&i) && d.flows.compared.contains(&side.read))
+        })
+    }
+}

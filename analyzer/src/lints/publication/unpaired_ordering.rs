@@ -1,0 +1,281 @@
+//! A release that nobody acquires, an acquire that nobody releases: one half of a hand-over is missing.
+
+use crate::facts::required::Constant;
+use crate::facts::sides::{Half, Sides};
+use crate::facts::{Facts, LocId, OpId, RoleKind};
+use crate::finding::{Finding, Interleaving, Label};
+use crate::lint::{Cx, declare_lint};
+
+declare_lint! {
+    /// Finds locations that are written with `Release` but never read with `Acquire`, or read with `Acquire` but
+    /// never written with `Release`: half a hand-over hands nothing over.
+    ///
+    /// ## Why it matters
+    ///
+    /// An ordering works in pairs. A release makes earlier writes visible only to a thread whose *acquire* reads the
+    /// released value; without it the other thread sees the new value and the old data:
+    ///
+    /// ```text
+    ///   producer                        consumer                    written   data
+    /// 1 slot = 7                                                    0         (on its way)
+    /// 2 written.store(1, Release)                                   1
+    /// 3                                 written.load(Relaxed) → 1   1
+    /// 4                                 reads the slot              1         may still be 0
+    /// ```
+    ///
+    /// Somebody thought that this location orders something: either the other side is missing, or the ordering that is
+    /// there is paid for and does nothing.
+    ///
+    /// ## Example
+    ///
+    /// ```rust,fires
+    /// use std::sync::atomic::{AtomicBool, Ordering};
+    ///
+    /// struct Wakeup { woken: AtomicBool }
+    ///
+    /// impl Wakeup {
+    ///     fn wake(&self) {
+    ///         self.woken.swap(true, Ordering::Relaxed);
+    ///     }
+    ///
+    ///     fn take(&self) -> bool {
+    ///         self.woken.swap(false, Ordering::Acquire)
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// ## Use instead
+    ///
+    /// ```rust,quiet
+    /// use std::sync::atomic::{AtomicBool, Ordering};
+    ///
+    /// struct Wakeup { woken: AtomicBool }
+    ///
+    /// impl Wakeup {
+    ///     fn wake(&self) {
+    ///         self.woken.swap(true, Ordering::Release);
+    ///     }
+    ///
+    ///     fn take(&self) -> bool {
+    ///         self.woken.swap(false, Ordering::Acquire)
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// Where nothing is handed over, write and read it `Relaxed`: that says so.
+    ///
+    /// ## When to allow
+    ///
+    /// When the other half stands where the analysis cannot see it: another process, hardware, assembly.
+    ///
+    /// ## Known limits
+    ///
+    /// Quiet for locations that code outside of the crate can reach, for those whose reference is handed to foreign
+    /// code, and where a fence, a lock or an ordering that is not known may stand for the missing half. Locks, reference
+    /// counts and locations whose data is in sight have lints of their own (`relaxed_lock`,
+    /// `relaxed_refcount_release`, `relaxed_publication`).
+    ///
+    /// ## References
+    ///
+    /// C++20 \[atomics.order\]; `std::sync::atomic::Ordering`.
+    pub static UNPAIRED_ORDERING = {
+        name: "unpaired_ordering",
+        topic: "publication",
+        group: Suspicious,
+        confidence: Likely,
+        since: "0.1.0",
+        fix: None,
+        check: check,
+    }
+}
+
+/// What is wrong with a location: the operations that lack a half, and those that have the other one.
+struct Gap {
+    /// The weak operations, the primary one first.
+    weak: Vec<OpId>,
+    strong: Vec<OpId>,
+    side: Side,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    /// Nothing acquires what is released.
+    Read,
+    /// Nothing releases what is acquired.
+    Write,
+    /// The value that is waited for is never released.
+    Value,
+}
+
+fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
+    let facts = cx.facts;
+    for location in (0..facts.locations.len() as u32).map(LocId) {
+        if belongs_elsewhere(facts, location) {
+            continue;
+        }
+        let sides = facts.sides(location);
+        let gap = unread(facts, location, &sides)
+            .or_else(|| unwritten(facts, location, &sides))
+            .or_else(|| value_unwritten(facts, &sides));
+        if let Some(gap) = gap
+            && !facts.is_exposed(location)
+            && !super::relaxed_publication::speaks_of(facts, location)
+        {
+            out.push(report(cx, location, &gap));
+        }
+    }
+}
+
+/// Locks, reference counts and sequences have lints of their own; a cell that takes no orderings has both halves.
+fn belongs_elsewhere(facts: &Facts<'_>, location: LocId) -> bool {
+    matches!(facts.role(location).kind, RoleKind::Lock | RoleKind::Refcount | RoleKind::Sequence)
+        || !facts.last_owners(location).is_empty()
+        || facts.location(location).atomic.is_none_or(|a| !a.takes_orderings())
+}
+
+/// Written with `Release`, and every read of it is too weak to notice.
+fn unread(facts: &Facts<'_>, location: LocId, sides: &Sides) -> Option<Gap> {
+    let others = |(op, _): &&(OpId, Half)| !reads_its_own(facts, location, *op);
+    let reads: Vec<(OpId, Half)> = sides.reads.iter().filter(others).copied().collect();
+    if reads.iter().any(|(_, half)| *half != Half::Weak) {
+        return None;
+    }
+    let strong = meant(&sides.writes);
+    let weak: Vec<OpId> = reads
+        .iter()
+        .map(|(op, _)| *op)
+        .filter(|op| tells_something(facts, *op) && !facts.is_guarded(location, *op))
+        .collect();
+    // What one function releases and reads again, nobody else is told.
+    let others = weak.iter().any(|r| strong.iter().any(|w| facts.op(*w).body != facts.op(*r).body));
+    (!strong.is_empty() && others).then_some(Gap { weak, strong, side: Side::Read })
+}
+
+/// Read with `Acquire`, and every write of it is too weak to be worth that.
+fn unwritten(facts: &Facts<'_>, location: LocId, sides: &Sides) -> Option<Gap> {
+    if sides.writes.iter().any(|(_, half)| *half != Half::Weak) {
+        return None;
+    }
+    let strong: Vec<OpId> = meant(&sides.reads).into_iter().filter(|op| !facts.is_guarded(location, *op)).collect();
+    let mut weak: Vec<OpId> = sides.writes.iter().map(|(op, _)| *op).collect();
+    // An RMW that only acquires claims something; what it claims was set by the others.
+    let claims = |op: &OpId| facts.op(*op).orders.acquires();
+    weak.sort_by_key(|op| claims(op));
+    weak.retain(|op| !claims(op));
+    let others = weak.iter().any(|w| strong.iter().any(|r| facts.op(*w).body != facts.op(*r).body));
+    (!strong.is_empty() && others).then_some(Gap { weak, strong, side: Side::Write })
+}
+
+/// An acquiring swap or CAS takes one value away, and that value is only ever put there by weak writes.
+fn value_unwritten(facts: &Facts<'_>, sides: &Sides) -> Option<Gap> {
+    let mut takers: Vec<(OpId, Constant)> = Vec::new();
+    for op in meant(&sides.reads) {
+        match facts.awaited_value(op) {
+            Some(value) => takers.push((op, value)),
+            None => return None,
+        }
+    }
+    let (_, awaited) = takers.first()?;
+    if takers.iter().any(|(_, v)| v != awaited) || sides.reads.iter().any(|(_, half)| *half == Half::Other) {
+        return None;
+    }
+    let mut weak = Vec::new();
+    for (op, half) in &sides.writes {
+        let o = facts.op(*op);
+        let value = o.new_value().and_then(|v| facts.constant_of(o.body, v))?;
+        if value == *awaited {
+            match half {
+                Half::Weak => weak.push(*op),
+                _ => return None,
+            }
+        }
+    }
+    (!weak.is_empty()).then(|| Gap { weak, strong: takers.into_iter().map(|(op, _)| op).collect(), side: Side::Value })
+}
+
+/// The operations whose half was asked for by `Acquire`, `Release` or `AcqRel`.
+fn meant(ops: &[(OpId, Half)]) -> Vec<OpId> {
+    ops.iter().filter(|(_, half)| *half == Half::Meant).map(|(op, _)| *op).collect()
+}
+
+/// Somebody looks at what was read.
+fn tells_something(facts: &Facts<'_>, op: OpId) -> bool {
+    facts.op(op).result.is_some()
+}
+
+/// The only writer reads what it wrote itself.
+fn reads_its_own(facts: &Facts<'_>, location: LocId, op: OpId) -> bool {
+    let o = facts.op(op);
+    facts
+        .seen(o.body)
+        .iter()
+        .position(|s| s.op == op && s.is_direct())
+        .is_some_and(|i| facts.is_own_value(o.body, location, i))
+}
+
+/// Numbers that lead to no other memory.
+fn counts(facts: &Facts<'_>, location: LocId) -> bool {
+    matches!(facts.role(location).kind, RoleKind::Counter | RoleKind::IdAllocator | RoleKind::Extremum)
+}
+
+fn report(cx: &Cx<'_>, location: LocId, gap: &Gap) -> Finding {
+    let facts = cx.facts;
+    let name = cx.location_name(location);
+    let (first, partner) = (facts.op(gap.weak[0]), gap.strong[0]);
+    let strong = cx.ordering_text(facts.op(partner));
+    let message = match gap.side {
+        Side::Read if counts(facts, location) => format!("the release of {name} is paid for, but nothing acquires it"),
+        Side::Write if counts(facts, location) => format!("the acquire of {name} is paid for, but nothing releases it"),
+        Side::Read => {
+            format!("{name} is released but never acquired, so its reader may not see what came before the write")
+        }
+        Side::Write => {
+            format!("{name} is acquired but never released, so its reader may not see what came before the write")
+        }
+        Side::Value => {
+            format!("{name} is set here without a release, so the thread that takes it may not see what came before")
+        }
+    };
+    let text = match gap.side {
+        Side::Read => "acquires nothing",
+        Side::Write | Side::Value => "releases nothing",
+    };
+    let primary = Label::new(cx.op_site(gap.weak[0]), format!("`{}` {text}", cx.ordering_text(first)));
+    let mut finding = cx.finding(&UNPAIRED_ORDERING, first.body, primary, message);
+    let word = if gap.side == Side::Read { "released here" } else { "acquired here" };
+    for op in gap.strong.iter().take(2) {
+        let ordering = cx.ordering_text(facts.op(*op));
+        finding.secondary.push(Label::new(cx.op_site(*op), format!("{word}, with `{ordering}`")));
+    }
+    for op in gap.weak.iter().skip(1).take(3) {
+        let ordering = cx.ordering_text(facts.op(*op));
+        finding.secondary.push(Label::new(cx.op_site(*op), format!("`{ordering}` {text} either")));
+    }
+    finding.notes.push(cx.role_note(location));
+    finding.key.location.clone_from(&facts.location(location).name);
+    finding.key.operation = first.method.to_owned();
+    if !counts(facts, location) {
+        finding.interleaving = Some(schedule(cx, location, gap));
+    }
+    finding.help = Some(match gap.side {
+        Side::Read => {
+            format!("read it with `Acquire`; or, if it hands nothing over, write it `Relaxed` instead of `{strong}`")
+        }
+        Side::Write | Side::Value => {
+            format!("write it with `Release`; or, if it hands nothing over, read it `Relaxed` instead of `{strong}`")
+        }
+    });
+    finding
+}
+
+fn schedule(cx: &Cx<'_>, location: LocId, gap: &Gap) -> Interleaving {
+    let watched = cx.facts.location(location).name.rsplit("::").next().unwrap_or("value").to_owned();
+    let (weak, strong) = (Some(cx.op_site(gap.weak[0])), Some(cx.op_site(gap.strong[0])));
+    let (write, read) = if gap.side == Side::Read { (strong, weak) } else { (weak, strong) };
+    Interleaving::new(&["writer", "reader"], watched)
+        .step(0, None, "writes other memory", "old")
+        .step(0, write, "writes it", "new")
+        .step(1, read, "reads it → new", "new")
+        .step(1, None, "reads the other memory", "new")
+        .ending("may be what it was before")
+}

@@ -1,0 +1,1 @@
+//! A cache line of its own for a field.
