@@ -9,6 +9,7 @@ pub mod attempt;
 pub mod carried;
 pub mod context;
 pub mod control;
+pub mod dangling;
 pub mod effects;
 pub mod exposure;
 pub mod flow;

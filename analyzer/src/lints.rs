@@ -23,6 +23,7 @@ pub static ALL: &[&Lint] = &[
     &cas::cas_loop_without_backoff::CAS_LOOP_WITHOUT_BACKOFF,
     &access::check_then_act::CHECK_THEN_ACT,
     &access::cloned_atomic::CLONED_ATOMIC,
+    &publication::dangling_publication::DANGLING_PUBLICATION,
     &waiting::hand_rolled_spinlock::HAND_ROLLED_SPINLOCK,
     &cas::ignored_cas_result::IGNORED_CAS_RESULT,
     &layout::ineffective_padding::INEFFECTIVE_PADDING,
