@@ -129,8 +129,10 @@ fn report(cx: &Cx<'_>, dangling: &Dangling) -> Finding {
     );
     finding.help = Some(match dangling.target {
         Target::Owned(_) => "give the owner away with the pointer: `Box::into_raw`, `Arc::into_raw`".to_owned(),
-        _ => "publish memory that outlives the function: `Box::into_raw(Box::new(…))`, a static, `atomic_lint::Snapshot`"
-            .to_owned(),
+        _ => {
+            "publish memory that outlives the function: `Box::into_raw(Box::new(…))`, a static, `atomic_lint::Snapshot`"
+                .to_owned()
+        }
     });
     finding
 }
