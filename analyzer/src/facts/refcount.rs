@@ -320,7 +320,7 @@ impl Facts<'_> {
         let counts = || match self.role(location).kind {
             RoleKind::Refcount | RoleKind::Lock => true,
             // What the raise found decides whether a handle is given.
-            _ => raises.iter().any(|r| self.decides(*r)),
+            _ => raises.iter().any(|r| self.result_decides(*r)),
         };
         let handles = || !self.dropped_by(location).is_empty() && counts();
         if !raises.is_empty() && !self.is_owner_count(location) && !handles() {
@@ -329,7 +329,7 @@ impl Facts<'_> {
         raises
     }
 
-    fn decides(&self, op: OpId) -> bool {
+    fn result_decides(&self, op: OpId) -> bool {
         let body = self.op(op).body;
         let own = |i: &usize| self.seen(body)[*i].op == op;
         self.op(op).result.is_some()

@@ -1,6 +1,7 @@
 //! Handing data to other threads.
 
 // modules: begin
+pub mod dangling_publication;
 pub mod mutation_after_publication;
 pub mod relaxed_cas_failure;
 pub mod relaxed_publication;
