@@ -7,6 +7,7 @@ pub mod access;
 pub mod alignment;
 pub mod attempt;
 pub mod carried;
+pub mod comments;
 pub mod context;
 pub mod control;
 pub mod effects;

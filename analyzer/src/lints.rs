@@ -54,6 +54,7 @@ pub static ALL: &[&Lint] = &[
     &access::torn_snapshot::TORN_SNAPSHOT,
     &cas::unbounded_cas_retry::UNBOUNDED_CAS_RETRY,
     &api::unbounded_send_sync::UNBOUNDED_SEND_SYNC,
+    &ordering::undocumented_ordering::UNDOCUMENTED_ORDERING,
     &api::unfulfilled_suppression::UNFULFILLED_SUPPRESSION,
     &layout::unpadded_hot_atomics::UNPADDED_HOT_ATOMICS,
     &layout::unpadded_shards::UNPADDED_SHARDS,

@@ -10,5 +10,6 @@ pub mod relaxed_uniqueness_check;
 pub mod seqlock_misuse;
 pub mod split_flag;
 pub mod store_load_reordering;
+pub mod undocumented_ordering;
 pub mod use_after_release;
 // modules: end
