@@ -12,6 +12,7 @@ pub mod context;
 pub mod control;
 pub mod effects;
 pub mod exposure;
+pub mod fences;
 pub mod flow;
 pub mod guards;
 pub mod handover;

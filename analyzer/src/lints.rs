@@ -33,6 +33,7 @@ pub static ALL: &[&Lint] = &[
     &access::mixed_atomic_access::MIXED_ATOMIC_ACCESS,
     &publication::mutation_after_publication::MUTATION_AFTER_PUBLICATION,
     &access::old_value_confusion::OLD_VALUE_CONFUSION,
+    &ordering::pointless_fence::POINTLESS_FENCE,
     &cas::premature_reclamation::PREMATURE_RECLAMATION,
     &ordering::redundant_seq_cst::REDUNDANT_SEQ_CST,
     &ordering::refcount_resurrection::REFCOUNT_RESURRECTION,

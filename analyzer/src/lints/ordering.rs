@@ -2,6 +2,7 @@
 
 // modules: begin
 pub mod invalid_ordering;
+pub mod pointless_fence;
 pub mod redundant_seq_cst;
 pub mod refcount_resurrection;
 pub mod relaxed_lock;
