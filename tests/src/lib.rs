@@ -159,7 +159,16 @@ pub fn fixed(text: &str, lint: &str, trust: Trust) -> String {
 fn marked(text: &str, found: &Found) -> String {
     let mark = |(n, line): (usize, &str)| {
         let lints: Vec<&str> = found.iter().filter(|(_, l, _)| *l == n + 1).map(|(_, _, lint)| lint.as_str()).collect();
-        if lints.is_empty() { format!("{line}\n") } else { format!("{line} //~ {}\n", lints.join(", ")) }
+        let lints = lints.join(", ");
+        if lints.is_empty() {
+            format!("{line}\n")
+        } else if line.ends_with(['{', '(', '[']) {
+            // The formatter would move a comment behind an opening bracket to the next line.
+            let indent = line.len() - line.trim_start().len() + 4;
+            format!("{line}\n{:indent$}//~^ {lints}\n", "")
+        } else {
+            format!("{line} //~ {lints}\n")
+        }
     };
     text.lines().enumerate().map(mark).collect()
 }

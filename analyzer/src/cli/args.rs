@@ -37,6 +37,16 @@ pub(crate) enum Command {
     Explain(Explain),
     /// List every lint with the level it has here
     List(Box<List>),
+    /// List every atomic location: what it is for, who reads it, who writes it, with which orderings
+    Inventory(Box<View>),
+    /// Draw the cache lines of types that hold atomics
+    Layout(Box<Layout>),
+    /// List which releases pair with which acquires
+    Pairs(Box<View>),
+    /// Say what changed in the use of atomics since a git revision
+    Diff(Box<Diff>),
+    /// Serve an editor over standard input and output (language server protocol)
+    Server(Box<Check>),
     /// Write today's findings to a file, so that later runs fail on new ones only
     Baseline(Box<Check>),
     /// Put reports of `--message-format jsonl` together, as from one run
@@ -385,6 +395,40 @@ pub(crate) enum PageFormat {
 pub(crate) struct List {
     #[command(flatten)]
     pub(crate) selection: Select,
+    #[command(flatten)]
+    pub(crate) levels: Levels,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct View {
+    #[command(flatten)]
+    pub(crate) selection: Select,
+    #[arg(long, default_value = "text")]
+    pub(crate) format: ViewFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ViewFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Layout {
+    /// The type, by name or path; all that hold atomics without one
+    #[arg(value_name = "TYPE")]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) view: View,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Diff {
+    /// The revision to compare with: a branch stands for where the work left it
+    #[arg(value_name = "BASE")]
+    pub(crate) base: String,
+    #[command(flatten)]
+    pub(crate) view: View,
     #[command(flatten)]
     pub(crate) levels: Levels,
 }
