@@ -73,6 +73,13 @@ fn sarif_is_what_code_scanning_reads() {
             assert!(region[field].as_u64().is_some_and(|n| n > 0), "{region}");
         }
         assert!(text(result, "/partialFingerprints/primaryLocationLineHash").contains(':'));
+        if let Some(snippet) = region.pointer("/snippet/text").and_then(Value::as_str) {
+            let file = std::fs::read_to_string(root().join(uri)).expect("the file");
+            let line = file.lines().nth(region["startLine"].as_u64().expect("a line") as usize - 1).expect("the line");
+            let columns = |field: &str| region[field].as_u64().expect("a column") as usize - 1;
+            let (start, end) = (columns("startColumn"), columns("endColumn"));
+            assert_eq!(line.chars().skip(start).take(end - start).collect::<String>(), snippet);
+        }
         for related in array(result, "/relatedLocations") {
             assert!(related["id"].is_u64() && related["physicalLocation"].is_object());
         }

@@ -326,7 +326,7 @@ fn outputs_and_parts_are_checked_before_anything_runs() {
 #[test]
 fn github_gets_annotations_and_a_job_summary() {
     let project =
-        Project::new(&[("src/lib.rs", "// atomic-lint: allow(foo, 100%)\npub use std::sync::atomic::AtomicU64;\n")]);
+        Project::new(&[("src/lib.rs", "// atomic-lint: allow(foo)\npub use std::sync::atomic::AtomicU64;\n")]);
     let summary = project.0.path().join("summary.md");
     std::fs::write(&summary, "of another step\n").unwrap();
     let around = Surroundings {
@@ -339,7 +339,7 @@ fn github_gets_annotations_and_a_job_summary() {
     assert_eq!(run(&around, &mut out, &mut err), Status::Clean);
     let out = String::from_utf8(out).unwrap();
     let head = "::warning file=src/lib.rs,line=1,endLine=1,col=23,endColumn=26,title=atomic_lint%3A%3Aunfulfilled_suppression::";
-    assert!(out.starts_with(head) && out.contains("100%25"), "{out}");
+    assert!(out.starts_with(head), "{out}");
     let summary = std::fs::read_to_string(summary).unwrap();
-    assert!(summary.starts_with("of another step\n## cargo atomic-lint: 2 warnings"), "{summary}");
+    assert!(summary.starts_with("of another step\n## cargo atomic-lint: 1 warning"), "{summary}");
 }

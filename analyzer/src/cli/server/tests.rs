@@ -168,7 +168,8 @@ fn a_release_leads_to_its_acquire_and_back() {
         };
         assert_eq!(places(client, "ready.store"), [position(TEXT, "self.ready.load", 0)]);
         assert_eq!(places(client, "ready.load"), [position(TEXT, "self.ready.store", 0)]);
-        // What orders nothing leads to all the others.
+        // What orders nothing leads from writes to reads and back; an update is both.
+        assert_eq!(places(client, "hits.load").len(), 2);
         assert_eq!(places(client, "hits.fetch_add").len(), 2);
         assert_eq!(places(client, "pub struct"), Vec::<Value>::new());
     });
