@@ -157,7 +157,7 @@ fn dispatch(
         Some(Command::Merge(args)) => merge::run(args, around, out),
         Some(Command::Completions(args)) => packaging::completions(args, out).map(|()| Status::Clean),
         Some(Command::Man(args)) => packaging::man(args, around, out).map(|()| Status::Clean),
-        Some(Command::Schema) => schema::run(out).map(|()| Status::Clean),
+        Some(Command::Schema(args)) => schema::run(args, out).map(|()| Status::Clean),
         Some(Command::Ir(ir)) => ir::run(ir, around, out),
     }
 }

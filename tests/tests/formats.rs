@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use atomic_lint_tests::{root, run};
+use cargo_atomic_lint::cli::schema;
 use serde_json::Value;
 
 /// One run over all fixtures with every lint on, which have findings of every shape, in every format.
@@ -185,6 +186,13 @@ fn jsonl_says_everything() {
     assert_eq!(text(&lines[0], "/type"), "run");
     assert_eq!(lines[0]["schema"], 1);
     assert_eq!(text(lines.last().expect("lines"), "/type"), "coverage");
+    let schema = serde_json::from_str(&schema::jsonl()).expect("the schema is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("the schema is a schema");
+    for line in &lines {
+        let error = validator.iter_errors(line).next().map(|e| e.to_string());
+        assert_eq!(error, None, "{line}");
+    }
+    assert!(!validator.is_valid(&serde_json::json!({ "type": "finding", "message": "no place" })));
     let findings: Vec<&Value> = lines.iter().filter(|l| l["type"] == "finding").collect();
     for finding in &findings {
         let file = std::fs::read(root().join(text(finding, "/primary/file"))).expect("the file is there");

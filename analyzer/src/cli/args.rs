@@ -55,8 +55,8 @@ pub(crate) enum Command {
     Completions(Completions),
     /// Print the manual page, or write one per command
     Man(Man),
-    /// Print the JSON schema of `atomic-lint.toml`
-    Schema,
+    /// Print the JSON schema of `atomic-lint.toml`, or of the lines of `jsonl`
+    Schema(Schema),
     /// Print what the analyzer keeps of one file
     #[command(hide = true)]
     Ir(Ir),
@@ -449,6 +449,20 @@ pub(crate) struct Merge {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Completions {
     pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Schema {
+    #[arg(default_value = "config")]
+    pub(crate) of: SchemaOf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// `atomic-lint.toml`
+    Config,
+    /// A line of `--message-format jsonl`
+    Jsonl,
 }
 
 #[derive(Clone, Debug, Args)]
