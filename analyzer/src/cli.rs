@@ -16,7 +16,9 @@ mod merge;
 mod output;
 mod packaging;
 pub mod schema;
+mod server;
 mod terminal;
+mod views;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -149,10 +151,15 @@ fn dispatch(
         Some(Command::Explain(explain)) => explain::run(explain, terminal.out, out).map(|()| Status::Clean),
         Some(Command::List(list)) => list::run(list, levels(), around, terminal.out, out).map(|()| Status::Clean),
         Some(Command::Baseline(args)) => baseline::run(args, levels(), around, terminal, out, err),
+        Some(Command::Inventory(view)) => views::inventory(view, around, out).map(|()| Status::Clean),
+        Some(Command::Pairs(view)) => views::pairs(view, around, out).map(|()| Status::Clean),
+        Some(Command::Layout(layout)) => views::layout(layout, around, out).map(|()| Status::Clean),
+        Some(Command::Diff(args)) => views::diff(args, levels(), around, out).map(|()| Status::Clean),
+        Some(Command::Server(args)) => server::run(args, levels(), around),
         Some(Command::Merge(args)) => merge::run(args, around, out),
         Some(Command::Completions(args)) => packaging::completions(args, out).map(|()| Status::Clean),
         Some(Command::Man(args)) => packaging::man(args, around, out).map(|()| Status::Clean),
-        Some(Command::Schema) => schema::run(out).map(|()| Status::Clean),
+        Some(Command::Schema(args)) => schema::run(args, out).map(|()| Status::Clean),
         Some(Command::Ir(ir)) => ir::run(ir, around, out),
     }
 }

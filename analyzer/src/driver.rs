@@ -91,6 +91,8 @@ pub fn analyze(plan: &Plan, request: &Request<'_>) -> Result<Analysis, NoThreads
 pub struct Known<'a> {
     pub facts: &'a Facts<'a>,
     pub owners: &'a [Option<usize>],
+    /// The names of the crates, as the program numbers them.
+    pub crates: &'a [String],
 }
 
 impl Known<'_> {
@@ -186,6 +188,7 @@ impl<'a> Run<'a> {
         const ROUNDS: usize = 8;
         let mut wanted = self.relevant();
         let inputs = self.inputs();
+        let names: Vec<String> = inputs.iter().map(|i| i.name.clone()).collect();
         let mut rounds = 0;
         let Looked { findings, broken, coverage, tests, seen } = loop {
             self.lower(std::mem::take(&mut wanted));
@@ -198,7 +201,7 @@ impl<'a> Run<'a> {
                 }
                 let facts = Facts::build(&program, &self.sources, self.request.tests);
                 let tests = if self.request.tests { Vec::new() } else { tests(&program) };
-                let seen = look(Known { facts: &facts, owners: &self.owners });
+                let seen = look(Known { facts: &facts, owners: &self.owners, crates: &names });
                 let (findings, broken) = self.check_all(&facts);
                 Round::Done(Box::new(Looked { findings, broken, coverage: self.coverage(&facts), tests, seen }))
             });

@@ -1,5 +1,6 @@
 //! What a lint says about one mistake: plain data, no levels, no rendering.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ir::{Cfg, Span};
@@ -20,7 +21,7 @@ pub struct Label {
     pub text: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
     /// A review would have to find a reason against it.
@@ -67,7 +68,7 @@ pub struct Finding {
 }
 
 /// What a location is for, and what led to that.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Purpose {
     /// `a counter`.
     pub is: String,
@@ -76,7 +77,7 @@ pub struct Purpose {
 }
 
 /// Identifies a finding across edits elsewhere in the file (baseline, fingerprints).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Key {
     /// The path of the item: `queue::Queue::push`.
     pub item: String,
@@ -147,7 +148,7 @@ impl Interleaving {
 }
 
 /// How sure it is that a fix only removes the bug.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Applicability {
     /// Preserves behaviour except for the bug, and weakens no ordering.

@@ -24,6 +24,7 @@ pub mod report;
 pub mod resolve;
 pub mod source;
 pub mod suppress;
+pub mod views;
 pub mod workspace;
 
 #[cfg(test)]

@@ -170,14 +170,15 @@ pub fn fixed(text: &str, lint: &str, trust: Trust) -> String {
 fn marked(text: &str, found: &Found) -> String {
     let mark = |(n, line): (usize, &str)| {
         let lints: Vec<&str> = found.iter().filter(|(_, l, _)| *l == n + 1).map(|(_, _, lint)| lint.as_str()).collect();
-        // Behind an opening brace a comment would be moved down by the formatter.
-        match (lints.is_empty(), line.ends_with('{')) {
-            (true, _) => format!("{line}\n"),
-            (false, false) => format!("{line} //~ {}\n", lints.join(", ")),
-            (false, true) => {
-                let indent = line.len() - line.trim_start().len() + 4;
-                format!("{line}\n{:indent$}//~^ {}\n", "", lints.join(", "))
-            }
+        let lints = lints.join(", ");
+        if lints.is_empty() {
+            format!("{line}\n")
+        } else if line.ends_with(['{', '(', '[']) {
+            // The formatter would move a comment behind an opening bracket to the next line.
+            let indent = line.len() - line.trim_start().len() + 4;
+            format!("{line}\n{:indent$}//~^ {lints}\n", "")
+        } else {
+            format!("{line} //~ {lints}\n")
         }
     };
     text.lines().enumerate().map(mark).collect()

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use atomic_lint_tests::{root, run};
+use cargo_atomic_lint::cli::schema;
 use serde_json::Value;
 
 /// One run over all fixtures with every lint on, which have findings of every shape, in every format.
@@ -73,6 +74,13 @@ fn sarif_is_what_code_scanning_reads() {
             assert!(region[field].as_u64().is_some_and(|n| n > 0), "{region}");
         }
         assert!(text(result, "/partialFingerprints/primaryLocationLineHash").contains(':'));
+        if let Some(snippet) = region.pointer("/snippet/text").and_then(Value::as_str) {
+            let file = std::fs::read_to_string(root().join(uri)).expect("the file");
+            let line = file.lines().nth(region["startLine"].as_u64().expect("a line") as usize - 1).expect("the line");
+            let columns = |field: &str| region[field].as_u64().expect("a column") as usize - 1;
+            let (start, end) = (columns("startColumn"), columns("endColumn"));
+            assert_eq!(line.chars().skip(start).take(end - start).collect::<String>(), snippet);
+        }
         for related in array(result, "/relatedLocations") {
             assert!(related["id"].is_u64() && related["physicalLocation"].is_object());
         }
@@ -178,6 +186,13 @@ fn jsonl_says_everything() {
     assert_eq!(text(&lines[0], "/type"), "run");
     assert_eq!(lines[0]["schema"], 1);
     assert_eq!(text(lines.last().expect("lines"), "/type"), "coverage");
+    let schema = serde_json::from_str(&schema::jsonl()).expect("the schema is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("the schema is a schema");
+    for line in &lines {
+        let error = validator.iter_errors(line).next().map(|e| e.to_string());
+        assert_eq!(error, None, "{line}");
+    }
+    assert!(!validator.is_valid(&serde_json::json!({ "type": "finding", "message": "no place" })));
     let findings: Vec<&Value> = lines.iter().filter(|l| l["type"] == "finding").collect();
     for finding in &findings {
         let file = std::fs::read(root().join(text(finding, "/primary/file"))).expect("the file is there");

@@ -61,9 +61,12 @@ fn the_output_of_every_fixture_folder_is_the_expected_one() {
 }
 
 #[test]
-fn the_schema_of_the_configuration_knows_every_lint() {
+fn the_schemas_know_every_lint_and_every_field() {
     if *LISTS {
-        hold(vec![Generated { path: "analyzer/atomic-lint.schema.json".into(), text: schema::text() }]);
+        hold(vec![
+            Generated { path: "analyzer/atomic-lint.schema.json".into(), text: schema::config() },
+            Generated { path: "analyzer/jsonl.schema.json".into(), text: schema::jsonl() },
+        ]);
     }
 }
 

@@ -155,6 +155,8 @@ const RULES: &[Rule] = &[
             "source",
             // `Cargo.toml` and `atomic-lint.toml`, for levels.
             "config.rs",
+            // An older revision, in a temporary directory.
+            "workspace/git.rs",
             // Whether a manifest is there and a directory can be read, before cargo is asked.
             "workspace/metadata.rs",
             // The places that `--output` and GitHub name.

@@ -37,6 +37,16 @@ pub(crate) enum Command {
     Explain(Explain),
     /// List every lint with the level it has here
     List(Box<List>),
+    /// List every atomic location: what it is for, who reads it, who writes it, with which orderings
+    Inventory(Box<View>),
+    /// Draw the cache lines of types that hold atomics
+    Layout(Box<Layout>),
+    /// List which releases pair with which acquires
+    Pairs(Box<View>),
+    /// Say what changed in the use of atomics since a git revision
+    Diff(Box<Diff>),
+    /// Serve an editor over standard input and output (language server protocol)
+    Server(Box<Check>),
     /// Write today's findings to a file, so that later runs fail on new ones only
     Baseline(Box<Check>),
     /// Put reports of `--message-format jsonl` together, as from one run
@@ -45,8 +55,8 @@ pub(crate) enum Command {
     Completions(Completions),
     /// Print the manual page, or write one per command
     Man(Man),
-    /// Print the JSON schema of `atomic-lint.toml`
-    Schema,
+    /// Print the JSON schema of `atomic-lint.toml`, or of the lines of `jsonl`
+    Schema(Schema),
     /// Print what the analyzer keeps of one file
     #[command(hide = true)]
     Ir(Ir),
@@ -390,6 +400,40 @@ pub(crate) struct List {
 }
 
 #[derive(Clone, Debug, Args)]
+pub(crate) struct View {
+    #[command(flatten)]
+    pub(crate) selection: Select,
+    #[arg(long, default_value = "text")]
+    pub(crate) format: ViewFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ViewFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Layout {
+    /// The type, by name or path; all that hold atomics without one
+    #[arg(value_name = "TYPE")]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) view: View,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Diff {
+    /// The revision to compare with: a branch stands for where the work left it
+    #[arg(value_name = "BASE")]
+    pub(crate) base: String,
+    #[command(flatten)]
+    pub(crate) view: View,
+    #[command(flatten)]
+    pub(crate) levels: Levels,
+}
+
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Merge {
     /// Reports; several may stand in one file
     #[arg(required = true, value_name = "FILE")]
@@ -405,6 +449,20 @@ pub(crate) struct Merge {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Completions {
     pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Schema {
+    #[arg(default_value = "config")]
+    pub(crate) of: SchemaOf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// `atomic-lint.toml`
+    Config,
+    /// A line of `--message-format jsonl`
+    Jsonl,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -51,7 +51,9 @@ pub(super) fn run(
     write_file(&path, baseline.render().as_bytes())?;
     let (entries, findings) = baseline.counts();
     if !terminal.quiet {
-        writeln!(out, "{}: {findings} findings in {entries} entries", path.display())?;
+        let plural = |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
+        let (findings, entries) = (plural(findings, "finding", "findings"), plural(entries, "entry", "entries"));
+        writeln!(out, "{}: {findings} in {entries}", path.display())?;
     }
     let left = report.diagnostics.iter().filter(|d| known::subject(d, &packages).is_none()).count();
     if left > 0 && !terminal.quiet {

@@ -1,4 +1,4 @@
-//! `schema`: the JSON schema of `atomic-lint.toml`, for editors.
+//! `schema`: the JSON schemas of `atomic-lint.toml`, for editors, and of the lines of `jsonl`, for scripts.
 
 use std::io::Write;
 
@@ -6,8 +6,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use super::Failure;
+use super::args::{self, SchemaOf};
 use crate::lint::{Group, Lint, OPTIONS};
 use crate::lints;
+use crate::render::record::Line;
 
 /// The settings that are no lints. The reader of the configuration works on spans and so has types of its own.
 #[derive(JsonSchema)]
@@ -42,17 +44,31 @@ enum Strings {
     Several(Vec<String>),
 }
 
-pub(super) fn run(out: &mut dyn Write) -> Result<(), Failure> {
-    out.write_all(text().as_bytes())?;
-    Ok(())
+pub(super) fn run(args: &args::Schema, out: &mut dyn Write) -> Result<(), Failure> {
+    let text = match args.of {
+        SchemaOf::Config => config(),
+        SchemaOf::Jsonl => jsonl(),
+    };
+    Ok(out.write_all(text.as_bytes())?)
 }
 
-/// The schema as it is shipped.
-pub fn text() -> String {
-    serde_json::to_string_pretty(&schema()).expect("a schema is JSON") + "\n"
+/// The schema of the configuration, as it is shipped.
+pub fn config() -> String {
+    text(&settings())
 }
 
-fn schema() -> Schema {
+/// The schema of one line of `jsonl`, as it is shipped.
+pub fn jsonl() -> String {
+    let mut schema = SchemaGenerator::default().into_root_schema_for::<Line>();
+    schema.insert("title".to_owned(), json!("a line of cargo atomic-lint --message-format jsonl"));
+    text(&schema)
+}
+
+fn text(schema: &Schema) -> String {
+    serde_json::to_string_pretty(schema).expect("a schema is JSON") + "\n"
+}
+
+fn settings() -> Schema {
     let mut schema = SchemaGenerator::default().into_root_schema_for::<Settings>();
     schema.insert("title".to_owned(), json!("atomic-lint.toml"));
     schema.insert("description".to_owned(), json!("Levels and options of cargo atomic-lint"));

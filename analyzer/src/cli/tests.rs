@@ -310,3 +310,46 @@ fn the_ir_of_a_file_is_printed_as_text_that_reads_back() {
     let lowered = crate::lower::lower(source, true).expect("it is Rust");
     assert_eq!(crate::ir::text::parse(&out), Ok(lowered));
 }
+
+#[test]
+fn outputs_and_parts_are_checked_before_anything_runs() {
+    let project = Project::new(&[("src/lib.rs", "fn f() {}")]);
+    for (line, complaint) in [
+        ("--output sarf=x", "unknown format `sarf`; did you mean `sarif`?"),
+        ("--output sarif", "write a format, `=` and a file"),
+        ("--output sarif=", "the file has no name"),
+        ("--partition 3/2", "`1/4` is the first of four parts"),
+        ("--partition 0/2", "`1/4` is the first of four parts"),
+        ("--baseline x --no-baseline", "cannot be used with"),
+        ("baseline --lib", "a baseline is about whole packages"),
+    ] {
+        let (status, out, err) = project.run(line);
+        assert_eq!((status, out.as_str()), (Status::Failed, ""), "{line}");
+        assert!(err.contains(complaint), "{line}: {err}");
+    }
+    // A directory stands where the file should.
+    let (status, _, err) = project.run("--output short=src");
+    assert_eq!(status, Status::Failed);
+    assert!(err.contains("cannot write"), "{err}");
+}
+
+#[test]
+fn github_gets_annotations_and_a_job_summary() {
+    let project =
+        Project::new(&[("src/lib.rs", "// atomic-lint: allow(foo)\npub use std::sync::atomic::AtomicU64;\n")]);
+    let summary = project.0.path().join("summary.md");
+    std::fs::write(&summary, "of another step\n").unwrap();
+    let around = Surroundings {
+        args: ["x", "--message-format", "github"].map(OsString::from).to_vec(),
+        vars: [("GITHUB_STEP_SUMMARY".to_owned(), summary.to_string_lossy().into_owned())].into(),
+        current_dir: Some(project.0.path().to_owned()),
+        ..Surroundings::default()
+    };
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    assert_eq!(run(&around, &mut out, &mut err), Status::Clean);
+    let out = String::from_utf8(out).unwrap();
+    let head = "::warning file=src/lib.rs,line=1,endLine=1,col=23,endColumn=26,title=atomic_lint%3A%3Aunfulfilled_suppression::";
+    assert!(out.starts_with(head), "{out}");
+    let summary = std::fs::read_to_string(summary).unwrap();
+    assert!(summary.starts_with("of another step\n## cargo atomic-lint: 1 warning"), "{summary}");
+}

@@ -33,3 +33,14 @@ fn data(text: &str) -> String {
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_end_a_command_early_is_escaped() {
+        assert_eq!(data("100%\r\nfn f(a: u8, b: u8)"), "100%25%0D%0Afn f(a: u8, b: u8)");
+        assert_eq!(property("C:\\a,b%\n"), "C%3A\\a%2Cb%25%0A");
+    }
+}

@@ -95,7 +95,7 @@ fn text(text: &str) -> String {
 fn html(text: &str) -> String {
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\n', " ");
     let pieces: Vec<&str> = text.split('`').collect();
-    if pieces.len() % 2 == 0 {
+    if pieces.len().is_multiple_of(2) {
         return text;
     }
     let piece = |(n, piece): (usize, &&str)| match n % 2 {

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::line_hash::line_hashes;
@@ -20,7 +21,7 @@ use crate::source::{FileId, Sources};
 pub const SCHEMA: u32 = 1;
 
 /// One line of `jsonl`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Line {
     /// First.
@@ -40,7 +41,7 @@ pub struct Records {
     pub coverage: Coverage,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
     pub schema: u32,
     pub tool: String,
@@ -50,7 +51,7 @@ pub struct Run {
 }
 
 /// One finding, or an error of the source itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// `split_read_modify_write`; none for an error of the source itself.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -95,7 +96,7 @@ pub struct Record {
     pub line_hash: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Grade {
     Error,
@@ -112,7 +113,7 @@ impl Grade {
 }
 
 /// A range in a file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Place {
     /// Relative to the workspace root, with `/`.
     pub file: String,
@@ -131,7 +132,7 @@ pub struct Place {
 }
 
 /// An interleaving with its places.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Schedule {
     pub threads: Vec<String>,
     /// What `value` is the value of.
@@ -140,7 +141,7 @@ pub struct Schedule {
 }
 
 /// One step of a schedule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Move {
     /// Index into the threads.
     pub thread: usize,
@@ -152,7 +153,7 @@ pub struct Move {
     pub remark: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Remedy {
     pub title: String,
     pub applicability: Applicability,
@@ -160,14 +161,14 @@ pub struct Remedy {
     pub edits: Vec<Replacement>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Replacement {
     pub place: Place,
     pub replacement: String,
 }
 
 /// A finding that is not shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Suppressed {
     pub lint: String,
     pub message: String,
@@ -180,7 +181,7 @@ pub struct Suppressed {
 }
 
 /// What was and was not analysed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Coverage {
     pub crates: usize,
     pub files: usize,
@@ -193,7 +194,7 @@ pub struct Coverage {
     pub left_out: Vec<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Skipped {
     pub why: String,
     pub place: Place,

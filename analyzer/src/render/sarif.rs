@@ -361,14 +361,17 @@ fn location(place: &Place, id: Option<usize>, records: &Records) -> Location {
         id,
         physical_location: Some(PhysicalLocation {
             artifact_location: artifact(&place.file, records),
-            region: Region {
-                snippet: Some(place.text.clone()).filter(|t| !t.is_empty()).map(|text| Text { text }),
-                ..region(place)
-            },
+            region: Region { snippet: is_whole(place).then(|| Text { text: place.text.clone() }), ..region(place) },
         }),
         message: Some(place.label.clone()).filter(|l| !l.is_empty()).map(|text| Message { text }),
         logical_locations: Vec::new(),
     }
+}
+
+/// Whether the text of a place is all that stands there, blank for blank.
+fn is_whole(place: &Place) -> bool {
+    let width = place.column_end.saturating_sub(place.column_start) as usize;
+    place.line_start == place.line_end && width > 0 && place.text.chars().count() == width
 }
 
 fn region(place: &Place) -> Region {

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::columns;
-use super::pairs::{is_acquire, is_release};
 use super::survey::{Access, Location, Survey};
 use crate::baseline::Subject;
 use crate::ir::Ordering;
@@ -98,7 +97,11 @@ fn by_name(survey: &Survey) -> Locations<'_> {
 
 fn paired<'s>(locations: &Locations<'s>) -> BTreeSet<(&'s str, &'s str)> {
     let has = |all: &[&Location], wanted: fn(&Access) -> bool| all.iter().flat_map(|l| &l.accesses).any(wanted);
-    locations.iter().filter(|(_, all)| has(all, is_release) && has(all, is_acquire)).map(|(key, _)| *key).collect()
+    locations
+        .iter()
+        .filter(|(_, all)| has(all, Access::is_release) && has(all, Access::is_acquire))
+        .map(|(key, _)| *key)
+        .collect()
 }
 
 /// The operations of one name in one function, in source order.

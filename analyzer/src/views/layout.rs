@@ -58,8 +58,7 @@ pub fn maps(known: Known<'_>, wanted: Option<&str>) -> Vec<Map> {
         let d = facts.program.def(*def);
         let site = crate::finding::Site { file: d.file, span: d.item.name_span };
         let Some(layout) = facts.layout(*def, machine) else { continue };
-        let atomics: Vec<&str> =
-            facts.locations.iter().filter_map(|l| field_of(&l.key, *def)).collect();
+        let atomics: Vec<&str> = facts.locations.iter().filter_map(|l| field_of(&l.key, *def)).collect();
         let fields = layout.slots.iter().map(|slot| Field {
             name: slot.name.clone(),
             offset: slot.offset,
@@ -104,8 +103,9 @@ pub fn text(maps: &[Map]) -> String {
 
 fn map(map: &Map) -> String {
     let about = |n: u64, exact: bool| if exact { n.to_string() } else { format!("{n}+") };
-    let order = if map.ordered { "in the order of the source" } else { "in the order that the compiler is likely to choose" };
-    let mut out = format!(
+    let order =
+        if map.ordered { "in the order of the source" } else { "in the order that the compiler is likely to choose" };
+    let out = format!(
         "{} at {}\n  {} bytes, aligned to {}; lines of {} bytes on {}; fields {order}\n",
         map.name,
         map.place,

@@ -11,6 +11,7 @@ use super::survey::{Access, Location, Survey};
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Pairing<'s> {
     pub location: &'s str,
+    #[serde(rename = "crate")]
     pub krate: &'s str,
     pub release: Vec<&'s Access>,
     pub acquire: Vec<&'s Access>,
@@ -28,18 +29,10 @@ fn pairing(location: &Location) -> Pairing<'_> {
     Pairing {
         location: &location.name,
         krate: &location.krate,
-        release: some(is_release),
-        acquire: some(is_acquire),
-        relaxed: some(|a| !is_release(a) && !is_acquire(a)),
+        release: some(Access::is_release),
+        acquire: some(Access::is_acquire),
+        relaxed: some(|a| !a.is_release() && !a.is_acquire()),
     }
-}
-
-pub(super) fn is_release(a: &Access) -> bool {
-    a.releases || a.writes && a.fenced
-}
-
-pub(super) fn is_acquire(a: &Access) -> bool {
-    a.acquires || a.reads && a.fenced
 }
 
 pub fn text(survey: &Survey) -> String {

@@ -22,6 +22,7 @@ pub struct Location {
     /// `Queue::head`, `COUNTER`.
     pub name: String,
     /// The crate that declares it.
+    #[serde(rename = "crate")]
     pub krate: String,
     /// As written.
     #[serde(rename = "type")]
@@ -111,7 +112,7 @@ fn declaration(known: Known<'_>, key: &Key) -> (Option<Site>, String, Option<usi
             let d = program.def(*def);
             let ty = match &d.item.kind {
                 // Between the colon and the value.
-                ItemKind::Static(_) => {
+                ItemKind::Static { .. } => {
                     let whole = text(Site { file: d.file, span: d.item.span });
                     let behind = whole.split_once(&format!("{}:", d.item.name)).map_or("", |(_, t)| t);
                     behind.split(" = ").next().unwrap_or("").trim_end_matches(';').trim().to_owned()
@@ -179,6 +180,16 @@ fn has_fence(known: Known<'_>, op: &Op<'_>) -> bool {
 }
 
 impl Access {
+    /// It releases, by its ordering or by a fence.
+    pub fn is_release(&self) -> bool {
+        self.releases || self.writes && self.fenced
+    }
+
+    /// It acquires, by its ordering or by a fence.
+    pub fn is_acquire(&self) -> bool {
+        self.acquires || self.reads && self.fenced
+    }
+
     /// `Release`, `AcqRel/Acquire`, `?`.
     pub fn orderings(&self) -> String {
         let success = self.ordering.as_deref().unwrap_or("?");

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The directory of the workspace inside its repository, with `/` and a final one; empty if they are the same or there
@@ -91,16 +91,37 @@ pub fn base(root: &Path, revision: &str) -> Result<String, GitError> {
     Ok(git(root, &["merge-base", &commit, "HEAD"]).map_or(commit, |base| base.trim().to_owned()))
 }
 
-/// The files of a commit below `root`, written to `to`: the directory inside the repository stays the same.
-pub fn export(root: &Path, commit: &str, to: &Path) -> Result<(), GitError> {
+/// The files of a commit in a directory of their own, which goes with this value.
+#[derive(Debug)]
+pub struct Export {
+    dir: PathBuf,
+    /// What the workspace's root was.
+    pub root: PathBuf,
+}
+
+impl Drop for Export {
+    fn drop(&mut self) {
+        // What is left behind stands where the system clears up.
+        drop(std::fs::remove_dir_all(&self.dir));
+    }
+}
+
+/// Writes the files of a commit to a temporary directory. It is outside of the workspace, whose manifest cargo would
+/// otherwise find above them.
+pub fn export(root: &Path, commit: &str) -> Result<Export, GitError> {
     let top = git(root, &["rev-parse", "--show-toplevel"])?;
-    let to = to.to_string_lossy().replace('\\', "/");
+    let inside = git(root, &["rev-parse", "--show-prefix"])?;
+    let name = format!("cargo-atomic-lint-{}-{}", std::process::id(), &commit[..12.min(commit.len())]);
+    let dir = std::env::temp_dir().join(name);
+    std::fs::create_dir(&dir).map_err(|e| GitError(format!("cannot make {}: {e}", dir.display())))?;
+    let export = Export { root: dir.join("tree").join(inside.trim()), dir };
     // Through an index of its own: neither the work tree nor the user's index is touched.
-    let index = format!("{to}/index");
-    let tree = format!("--prefix={to}/tree/");
+    let index = export.dir.join("index");
+    let tree = format!("--prefix={}/tree/", export.dir.to_string_lossy().replace('\\', "/"));
     let top = Path::new(top.trim());
     run(command(top, &["read-tree", commit]).env("GIT_INDEX_FILE", &index))?;
-    run(command(top, &["checkout-index", "--all", "--force", &tree]).env("GIT_INDEX_FILE", &index)).map(drop)
+    run(command(top, &["checkout-index", "--all", "--force", &tree]).env("GIT_INDEX_FILE", &index))?;
+    Ok(export)
 }
 
 fn git(dir: &Path, args: &[&str]) -> Result<String, GitError> {

@@ -144,7 +144,8 @@ impl Server<'_> {
         let (known, file) = self.known_file(&params.text_document.uri)?;
         let (location, _, site) = known.at(file, known.offset(file, params.position))?;
         let ty = if location.ty.is_empty() { String::new() } else { format!(": {}", location.ty) };
-        let mut value = format!("```rust\n{}{ty}\n```\n\n{}: {}\n\n", location.name, location.role.is, location.role.why);
+        let mut value =
+            format!("```rust\n{}{ty}\n```\n\n{}: {}\n\n", location.name, location.role.is, location.role.why);
         value += "| function | operation | ordering | where |\n|---|---|---|---|\n";
         for a in &location.accesses {
             let remarks = if a.context.is_empty() { String::new() } else { format!(" ({})", a.context.join(", ")) };
@@ -158,7 +159,7 @@ impl Server<'_> {
         Some(Hover { contents, range: Range::of(site, &known.analysis.sources) })
     }
 
-    /// From a release to the acquires, and back; from what is neither to everything else.
+    /// From a release to the acquires, and back; from what is neither to the other direction; else to everything.
     pub(super) fn partners(&self, params: &AtPosition) -> Vec<Location> {
         let Some((known, file)) = self.known_file(&params.text_document.uri) else { return Vec::new() };
         let Some((location, access, _)) = known.at(file, known.offset(file, params.position)) else {
@@ -169,6 +170,11 @@ impl Server<'_> {
             access.is_some_and(|here| here.is_release() && a.is_acquire() || here.is_acquire() && a.is_release())
         };
         let mut found: Vec<&Access> = others().filter(is_partner).collect();
+        // Without orderings, whoever writes is asked for by whoever reads, and the other way round.
+        let is_opposite = |a: &&Access| access.is_some_and(|here| here.writes && a.reads || here.reads && a.writes);
+        if found.is_empty() {
+            found = others().filter(is_opposite).collect();
+        }
         if found.is_empty() {
             found = others().collect();
         }
