@@ -18,7 +18,7 @@ use crate::fix;
 use crate::ir::outline::{NodeId, NodeKind, Outline};
 use crate::ir::{Path, Segment, Span};
 use crate::lint::Cx;
-use crate::resolve::{BodyId, Res};
+use crate::resolve::{Atomic, BodyId, Res};
 use crate::source::FileId;
 
 /// Puts a fix of one file together.
@@ -248,8 +248,9 @@ pub struct Call {
     pub args: Vec<NodeId>,
 }
 
-/// Whether the operation stands in the body itself, on an atomic that takes orderings.
+/// Whether the operation stands in the body itself, on an atomic that has the methods of `core`'s: those of collectors
+/// take a guard, and hand back other things.
 fn is_plain_op(cx: &Cx<'_>, seen: &Seen) -> bool {
     let op = cx.facts.op(seen.op);
-    seen.is_direct() && op.atomic.is_some_and(|a| a.takes_orderings())
+    seen.is_direct() && matches!(op.atomic, Some(Atomic::Int | Atomic::Bool | Atomic::Ptr | Atomic::Generic))
 }

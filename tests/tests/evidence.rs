@@ -72,3 +72,18 @@ fn lints_that_are_exempt_exist() {
         assert!(cargo_atomic_lint::lints::ALL.iter().any(|l| l.name == name), "{name} ({why}) is no lint");
     }
 }
+
+/// Both maps: as it is, and with the padding that is proposed.
+#[test]
+fn findings_about_what_lies_on_one_line_draw_it_before_and_after() {
+    let analysis = analyze_package(&root().join("fixtures/Cargo.toml"));
+    for lint in ["unpadded_hot_atomics", "ineffective_padding", "unpadded_shards"] {
+        let findings = analysis.findings.iter().filter(|f| f.lint.name == lint);
+        let maps = |f: &Finding| f.notes.iter().filter(|n| n.contains("\n  line  offset  size  ")).count();
+        let drawn: Vec<usize> = findings.map(maps).collect();
+        // Padding around a whole type, or of an element, is told in words.
+        assert!(drawn.iter().all(|n| matches!(n, 0 | 2)), "{lint}: {drawn:?}");
+        assert!(drawn.contains(&2), "{lint} draws no map");
+        assert!(lint == "ineffective_padding" || !drawn.contains(&0), "{lint} has findings without a map");
+    }
+}

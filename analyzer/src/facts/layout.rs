@@ -90,6 +90,27 @@ impl Layout {
         self.slots.iter().find(|s| s.name == field)
     }
 
+    /// The layout if these fields were each aligned to a line, and so filled up to its end.
+    pub fn with_padded(&self, fields: &[String], line: u64) -> Layout {
+        let mut slots = self.slots.clone();
+        for slot in slots.iter_mut().filter(|s| fields.contains(&s.name)) {
+            slot.extent = slot.extent.aligned(line);
+        }
+        if !self.ordered {
+            slots.sort_by_key(|s| std::cmp::Reverse(s.extent.align));
+        }
+        let (mut end, mut exact) = (0u64, true);
+        for slot in &mut slots {
+            slot.offset = end.next_multiple_of(slot.extent.align.max(1));
+            slot.exact = exact;
+            end = slot.offset + slot.extent.size;
+            exact &= slot.extent.exact;
+        }
+        let align = slots.iter().map(|s| s.extent.align).chain([self.extent.align]).max().unwrap_or(1);
+        let extent = Extent { size: end, exact, align: 1 }.aligned(align);
+        Layout { slots, extent, ordered: self.ordered }
+    }
+
     /// Whether two fields can lie on one line of so many bytes.
     pub fn sharing(&self, a: &str, b: &str, line: u64) -> Sharing {
         let (Some(a), Some(b)) = (self.slot(a), self.slot(b)) else { return Sharing::Never };

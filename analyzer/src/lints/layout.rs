@@ -7,7 +7,7 @@ pub mod unpadded_hot_atomics;
 pub mod unpadded_shards;
 // modules: end
 
-use crate::facts::layout::{Machine, Sharing};
+use crate::facts::layout::{Layout, Machine, Sharing};
 use crate::facts::sharing::Conflict;
 use crate::finding::{Label, Site};
 use crate::lint::Cx;
@@ -52,22 +52,39 @@ fn meeting(sharing: Sharing) -> &'static str {
     if sharing == Sharing::Must { "share a cache line" } else { "can share a cache line" }
 }
 
-/// The cache-line map: offset, size and users of every field.
-fn map(cx: &Cx<'_>, conflict: &Conflict) -> Option<String> {
-    let machine: &Machine = conflict.machines.first()?;
-    let layout = cx.facts.layout(conflict.adt, machine)?;
-    let order = if layout.ordered { "" } else { ", in the order that the compiler is likely to choose" };
-    let mut text = format!("lines of {} bytes on {}{order}:\n  offset  size  field", machine.line, machine.name);
+/// The cache-line map of the type as it is, and as it is with each hot field padded.
+fn maps(cx: &Cx<'_>, conflict: &Conflict) -> Vec<String> {
+    let drawn = |machine: &&'static Machine| Some((*machine, cx.facts.layout(conflict.adt, machine)?));
+    let Some((machine, now)) = conflict.machines.first().and_then(drawn) else { return Vec::new() };
+    let order = if now.ordered { "" } else { ", in the order that the compiler is likely to choose" };
+    let head = format!("lines of {} bytes on {}{order}:", machine.line, machine.name);
+    let padded = now.with_padded(&conflict.hot, machine.line);
+    let cost = format!(
+        "with a line for each hot field ({} bytes instead of {}):",
+        about(padded.extent.size, padded.extent.exact),
+        about(now.extent.size, now.extent.exact)
+    );
+    vec![head + &map(cx, conflict, &now, machine.line), cost + &map(cx, conflict, &padded, machine.line)]
+}
+
+/// Line, offset, size and users of every field.
+fn map(cx: &Cx<'_>, conflict: &Conflict, layout: &Layout, line: u64) -> String {
+    let mut text = "\n  line  offset  size  field".to_owned();
     for slot in &layout.slots {
-        let about = |n: u64, exact: bool| if exact { n.to_string() } else { format!("{n}+") };
         let users = who(cx, conflict, &slot.name).replace('`', "");
         let users = if users.is_empty() { users } else { format!("  {users}") };
         text.push_str(&format!(
-            "\n  {:>6}  {:>4}  {}{users}",
+            "\n  {:>4}  {:>6}  {:>4}  {}{users}",
+            slot.offset / line,
             about(slot.offset, slot.exact),
             about(slot.extent.size, slot.extent.exact),
             slot.name,
         ));
     }
-    Some(text)
+    text
+}
+
+/// A number, or the least that it is.
+fn about(n: u64, exact: bool) -> String {
+    if exact { n.to_string() } else { format!("{n}+") }
 }

@@ -9,7 +9,7 @@ use crate::finding::{Applicability, Fix};
 use crate::ir::outline::{NodeId, NodeKind};
 use crate::ir::{AtomicOpKind, Ordering, OrderingKind, Span};
 use crate::lint::Cx;
-use crate::resolve::BodyId;
+use crate::resolve::{Atomic, BodyId};
 
 /// `std::hint::spin_loop()` in a loop that waits.
 pub fn hint(cx: &Cx<'_>, body: BodyId, span: Span) -> Option<Fix> {
@@ -156,7 +156,7 @@ fn is_last_in_loop(mend: &Mend<'_, '_>, node: NodeId) -> bool {
 pub fn to_rmw(cx: &Cx<'_>, body: BodyId, op: &Op<'_>, method: &str) -> Option<Fix> {
     if !matches!(op.kind, AtomicOpKind::Cas { .. })
         || op.body != body
-        || !op.atomic.is_some_and(|a| a.takes_orderings())
+        || !matches!(op.atomic, Some(Atomic::Int | Atomic::Bool | Atomic::Ptr | Atomic::Generic))
     {
         return None;
     }

@@ -161,9 +161,14 @@ where
     /// The old value serves the store only.
     fn drop_load(&self, mut mend: Mend<'_, 'a>, first: NodeId, single: &Single) -> Option<Fix> {
         let call = self.call(&mend, single);
+        // What stands in between may rely on what the load has acquired.
+        let applicability = match self.load.orders.acquires() && !self.follows(&mend, first) {
+            true => Applicability::MaybeIncorrect,
+            false => Applicability::MachineApplicable,
+        };
         mend.remove(first)?;
         self.replace_write(&mut mend, &call)?;
-        mend.finish(format!("make it one `{}`", single.method), Applicability::MachineApplicable)
+        mend.finish(format!("make it one `{}`", single.method), applicability)
     }
 
     /// The old value is used after the store too: the one step gives it.

@@ -94,7 +94,34 @@ pub fn last_owner(cx: &Cx<'_>, body: BodyId, seen: &Seen) -> Option<Fix> {
     }
 }
 
+/// A sequentially consistent fence between a write and the read after it, on each of these sides.
+pub fn full_fence(cx: &Cx<'_>, sides: &[(BodyId, EventId, EventId)]) -> Option<Fix> {
+    let mut edits = Vec::new();
+    for (body, write, read) in sides {
+        let mut mend = Mend::new(cx, *body);
+        let (write, read) = (cx.facts.event(*body, *write).span, cx.facts.event(*body, *read).span);
+        let statement = mend.outline.statement_around(mend.outline.expression(read)?)?;
+        // Both in one statement: there is no place between them.
+        if mend.outline.span(statement).start < write.end {
+            return None;
+        }
+        let text = format!("{}({});", mend.fence_name(), mend.ordering_name(Ordering::SeqCst));
+        mend.insert_before(statement, &text)?;
+        edits.append(&mut mend.edits);
+    }
+    let title = "put a sequentially consistent fence between the write and the read".to_owned();
+    let fix = Fix { title, applicability: Applicability::MachineApplicable, edits };
+    crate::fix::is_sound(cx.sources, &fix).then_some(fix)
+}
+
 impl Mend<'_, '_> {
+    fn fence_name(&self) -> String {
+        match self.is_in_scope("fence", "atomic::fence") {
+            true => "fence".to_owned(),
+            false => format!("{}::sync::atomic::fence", self.std()),
+        }
+    }
+
     /// Gives an operation the half that it lacks; says what its ordering is then.
     fn strengthen(&mut self, op: OpId, half: Half) -> Option<&'static str> {
         let op = self.cx.facts.op(op);
@@ -164,11 +191,7 @@ impl Mend<'_, '_> {
         if *cond != compared || *left != call.node {
             return None;
         }
-        let fence = match self.is_in_scope("fence", "atomic::fence") {
-            true => "fence".to_owned(),
-            false => format!("{}::sync::atomic::fence", self.std()),
-        };
-        let text = format!("{fence}({});", self.ordering_name(Ordering::Acquire));
+        let text = format!("{}({});", self.fence_name(), self.ordering_name(Ordering::Acquire));
         match *compares {
             "==" if !self.has_fence_at(body, *then) => {
                 self.insert_first(*then, &text);

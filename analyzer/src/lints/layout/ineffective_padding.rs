@@ -1,6 +1,6 @@
 //! Padding that keeps nothing apart.
 
-use super::{field_site, listed, map, meeting, partners, who};
+use super::{field_site, listed, maps, meeting, partners, who};
 use crate::facts::shards::Shards;
 use crate::facts::sharing::{Conflict, Padding};
 use crate::finding::{Finding, Label};
@@ -125,7 +125,7 @@ fn report(cx: &Cx<'_>, conflict: &Conflict, padding: &Padding) -> Option<Finding
         Padding::Wrapped => format!("the padding around `{name}` separates it from others, not its fields"),
     };
     finding.notes.push(why);
-    finding.notes.extend(map(cx, conflict));
+    finding.notes.extend(maps(cx, conflict));
     finding.key.location = format!("{name}::{first}");
     finding.key.operation = "layout".to_owned();
     finding.help = Some(

@@ -1,6 +1,6 @@
 //! Hot fields with different writers on one cache line.
 
-use super::{field_site, listed, map, meeting, partners, who};
+use super::{field_site, listed, maps, meeting, partners, who};
 use crate::facts::sharing::Conflict;
 use crate::finding::{Finding, Label};
 use crate::lint::{Cx, declare_lint};
@@ -122,7 +122,7 @@ fn report(cx: &Cx<'_>, conflict: &Conflict) -> Option<Finding> {
     let primary = Label::new(field_site(cx, conflict.adt, first)?, who(cx, conflict, first));
     let mut finding = cx.finding_at_def(&UNPADDED_HOT_ATOMICS, conflict.adt, primary, message);
     finding.secondary = partners(cx, conflict);
-    finding.notes.extend(map(cx, conflict));
+    finding.notes.extend(maps(cx, conflict));
     finding.key.location = format!("{name}::{first}");
     finding.key.operation = "layout".to_owned();
     let ty = cx.facts.field(conflict.adt, first).map(|f| f.ty_span);

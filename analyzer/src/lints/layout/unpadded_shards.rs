@@ -102,11 +102,7 @@ fn report(cx: &Cx<'_>, shards: &Shards) -> Finding {
     let primary = Label::new(shards.site, format!("elements of {} bytes, side by side", shards.size));
     let mut finding = cx.finding_at_def(&UNPADDED_SHARDS, shards.owner, primary, message);
     finding.secondary.push(Label::new(shards.indexed_at, shards.by.describe()));
-    let per_line = 128 / shards.size.max(1);
-    finding.notes.push(format!(
-        "lines of 128 bytes on x86-64 and AArch64:\n  offset  size  element\n       0  {:>4}  [0]\n  {:>6}  {:>4}  [1]\n  {} elements on one line",
-        shards.size, shards.size, shards.size, per_line,
-    ));
+    finding.notes.extend(maps(shards.size));
     finding.key.location.clone_from(&shards.name);
     finding.key.operation = "layout".to_owned();
     finding.help = Some(
@@ -115,4 +111,17 @@ fn report(cx: &Cx<'_>, shards: &Shards) -> Finding {
             .to_owned(),
     );
     finding
+}
+
+/// The first elements on their lines as they are, and padded.
+fn maps(size: u64) -> [String; 2] {
+    const LINE: u64 = 128;
+    let map = |step: u64| {
+        let row = |n: u64| format!("\n  {:>4}  {:>6}  {step:>4}  [{n}]", n * step / LINE, n * step);
+        format!("\n  line  offset  size  element{}{}", row(0), row(1))
+    };
+    let shared = (LINE / size.max(1)).max(1);
+    let now = format!("lines of {LINE} bytes on x86-64 and AArch64, {shared} elements on each:{}", map(size));
+    let padded = format!("padded, one element on each:{}", map(size.max(1).next_multiple_of(LINE)));
+    [now, padded]
 }

@@ -6,6 +6,7 @@ use crate::facts::handshake::{Handshake, Stake, StoreLoad};
 use crate::facts::{Facts, LocId, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
 use crate::lint::{Cx, declare_lint};
+use crate::remedy::ordering::full_fence;
 
 declare_lint! {
     /// Finds handshakes in which each side writes its own word and then looks at the other's, where a side may look
@@ -99,7 +100,7 @@ declare_lint! {
         group: Suspicious,
         confidence: Likely,
         since: "0.1.0",
-        fix: None,
+        fix: Sometimes,
         check: check,
     }
 }
@@ -182,6 +183,9 @@ fn report(cx: &Cx<'_>, early: &StoreLoad, other: &StoreLoad) -> Finding {
             .step(1, Some(cx.seen_site(other.body, their_read)), "reads this one's → old", "new")
             .ending("neither has seen the other"),
     );
+    let open = [early, other].into_iter().filter(|side| !side.ordered);
+    let sides: Vec<_> = open.map(|s| (s.body, write_of(facts, s).event, read_of(facts, s).event)).collect();
+    finding.fixes.extend(full_fence(cx, &sides));
     finding.help = Some(
         "put `fence(SeqCst)` between the write and the read on both sides, or make all four operations `SeqCst`"
             .to_owned(),
