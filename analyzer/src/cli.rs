@@ -5,11 +5,17 @@
 
 mod args;
 mod argv;
+mod baseline;
 mod check;
 mod explain;
 mod fix;
 mod ir;
+mod known;
 mod list;
+mod merge;
+mod output;
+mod packaging;
+pub mod schema;
 mod terminal;
 
 use std::collections::BTreeMap;
@@ -37,6 +43,8 @@ pub struct Surroundings {
     /// The process's own directory if `None`.
     pub current_dir: Option<PathBuf>,
     pub stdout_is_terminal: bool,
+    /// How wide the terminal is, if there is one.
+    pub columns: Option<usize>,
     pub stderr_is_terminal: bool,
     pub today: Date,
 }
@@ -140,6 +148,11 @@ fn dispatch(
         }
         Some(Command::Explain(explain)) => explain::run(explain, terminal.out, out).map(|()| Status::Clean),
         Some(Command::List(list)) => list::run(list, levels(), around, terminal.out, out).map(|()| Status::Clean),
+        Some(Command::Baseline(args)) => baseline::run(args, levels(), around, terminal, out, err),
+        Some(Command::Merge(args)) => merge::run(args, around, out),
+        Some(Command::Completions(args)) => packaging::completions(args, out).map(|()| Status::Clean),
+        Some(Command::Man(args)) => packaging::man(args, around, out).map(|()| Status::Clean),
+        Some(Command::Schema) => schema::run(out).map(|()| Status::Clean),
         Some(Command::Ir(ir)) => ir::run(ir, around, out),
     }
 }

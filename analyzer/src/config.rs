@@ -140,11 +140,7 @@ pub enum DocumentKind {
 pub fn documents(root: &Path, packages: &[(String, PathBuf)]) -> Result<Vec<Document>, ReadError> {
     let mut found = Vec::new();
     let mut add = |kind, path: &Path, always| -> Result<(), ReadError> {
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(ReadError { path: path.to_owned(), error }),
-        };
+        let Some(text) = read(path)? else { return Ok(()) };
         // Most manifests have nothing to say, and parsing a thousand of them takes longer than reading them.
         if always || text.contains("atomic-lint") {
             let shown = path.strip_prefix(root).unwrap_or(path);
@@ -159,6 +155,15 @@ pub fn documents(root: &Path, packages: &[(String, PathBuf)]) -> Result<Vec<Docu
         add(DocumentKind::Package { name: name.clone() }, manifest, false)?;
     }
     Ok(found)
+}
+
+/// The text of a file that need not be there.
+pub fn read(path: &Path) -> Result<Option<String>, ReadError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(ReadError { path: path.to_owned(), error }),
+    }
 }
 
 /// A configuration file that is there but cannot be read.

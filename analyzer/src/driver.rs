@@ -7,8 +7,9 @@ use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::coverage::{Coverage, Skip, Why};
-use crate::facts::{Facts, access};
-use crate::finding::{Finding, Label, Site};
+use crate::facts::{Facts, LocId, access};
+use crate::finding::{Finding, Label, Purpose, Site};
+use crate::internal_error::{InternalError, attempt, culprit};
 use crate::ir::{self, Span};
 use crate::lint::{Cx, Lint, Options, Outlines};
 use crate::lower::{self, ParseError};
@@ -48,6 +49,10 @@ pub struct Analysis {
     pub tests: Vec<Site>,
     /// Per file: the selected target it belongs to, an index into [`Plan::crates`].
     pub owners: Vec<Option<usize>>,
+    /// The lints whose findings may be missing, since they panicked.
+    pub broken_lints: Vec<&'static Lint>,
+    /// Something panicked; `problems` says what.
+    pub is_broken: bool,
 }
 
 /// Knows the package of every file.
@@ -78,21 +83,69 @@ impl std::error::Error for NoThreads {}
 
 /// Lints what the plan selects.
 pub fn analyze(plan: &Plan, request: &Request<'_>) -> Result<Analysis, NoThreads> {
+    analyze_and(plan, request, |_| ()).map(|(analysis, ())| analysis)
+}
+
+/// What a run knows before it is over.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    pub facts: &'a Facts<'a>,
+    pub owners: &'a [Option<usize>],
+}
+
+impl Known<'_> {
+    /// Whether a file belongs to a selected target.
+    pub fn is_selected(&self, file: FileId) -> bool {
+        self.owners[file.0 as usize].is_some()
+    }
+}
+
+/// Lints what the plan selects and has a look at the facts themselves.
+pub fn analyze_and<T: Send + Default>(
+    plan: &Plan,
+    request: &Request<'_>,
+    look: impl Fn(Known<'_>) -> T + Sync,
+) -> Result<(Analysis, T), NoThreads> {
     let pool = rayon::ThreadPoolBuilder::new()
         .stack_size(lower::STACK)
         .num_threads(request.jobs.unwrap_or(0))
         .build()
         .map_err(NoThreads)?;
-    Ok(pool.install(|| Run::new(plan, request).finish()))
+    Ok(pool.install(|| Run::new(plan, request).finish(&look)))
 }
 
 /// Lowers one text on a thread of the right stack size.
 pub fn lower_one(text: &str) -> std::io::Result<Result<ir::File, ParseError>> {
+    on_deep_stack(|| lower::lower(text, true))
+}
+
+/// Runs `f` on a thread with as much stack as the most deeply nested source needs.
+pub fn on_deep_stack<T: Send>(f: impl FnOnce() -> T + Send) -> std::io::Result<T> {
     std::thread::scope(|scope| {
-        let thread =
-            std::thread::Builder::new().stack_size(lower::STACK).spawn_scoped(scope, || lower::lower(text, true))?;
+        let thread = std::thread::Builder::new().stack_size(lower::STACK).spawn_scoped(scope, f)?;
         thread.join().map_err(|_| std::io::Error::other("the parser has failed"))
     })
+}
+
+/// How many files are left out because of panics before a run gives up.
+const MAX_BROKEN_FILES: usize = 8;
+
+/// What one round over the files comes to.
+enum Round<T> {
+    /// Further files have to be parsed.
+    More(Vec<FileId>),
+    Done(Box<Looked<T>>),
+}
+
+/// What the lints and facts of a run say.
+#[derive(Default)]
+struct Looked<T> {
+    findings: Vec<Finding>,
+    broken: Vec<InternalError<Place>>,
+    coverage: Coverage,
+    tests: Vec<Site>,
+    /// What the caller has seen in the facts.
+    seen: T,
 }
 
 /// A run half way through.
@@ -106,6 +159,17 @@ struct Run<'a> {
     /// Indexed by [`FileId`]; `None` for what was not parsed.
     files: Vec<Option<ir::File>>,
     errors: Vec<(FileId, ParseError)>,
+    broken: Vec<InternalError<Place>>,
+}
+
+/// Where something panicked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Reading a file, or asking what is true of it.
+    File(FileId),
+    Lint(&'static str),
+    /// No single file is to blame.
+    Facts,
 }
 
 impl<'a> Run<'a> {
@@ -114,27 +178,64 @@ impl<'a> Run<'a> {
         let (sources, crates, problems) = source::load(plan, &options);
         let owners = owners(plan, &crates, sources.files.len());
         let files = vec![None; sources.files.len()];
-        Run { plan, request, sources, crates, problems, owners, files, errors: Vec::new() }
+        Run { plan, request, sources, crates, problems, owners, files, errors: Vec::new(), broken: Vec::new() }
     }
 
-    fn finish(mut self) -> Analysis {
+    fn finish<T: Default>(mut self, look: &(impl Fn(Known<'_>) -> T + Sync)) -> (Analysis, T) {
         // Each round parses at least one more file; so many links in a chain are not met.
         const ROUNDS: usize = 8;
         let mut wanted = self.relevant();
         let inputs = self.inputs();
         let mut rounds = 0;
-        let (findings, coverage, tests) = loop {
+        let Looked { findings, broken, coverage, tests, seen } = loop {
             self.lower(std::mem::take(&mut wanted));
             rounds += 1;
-            let program = Program::build(&self.files, inputs.clone());
-            wanted = self.wanted(&program);
-            if wanted.is_empty() || rounds == ROUNDS {
+            let round = attempt(Place::Facts, || {
+                let program = Program::build(&self.files, inputs.clone());
+                let wanted = self.wanted(&program);
+                if !wanted.is_empty() && rounds < ROUNDS {
+                    return Round::More(wanted);
+                }
                 let facts = Facts::build(&program, &self.sources, self.request.tests);
                 let tests = if self.request.tests { Vec::new() } else { tests(&program) };
-                break (self.check_all(&facts), self.coverage(&facts), tests);
+                let seen = look(Known { facts: &facts, owners: &self.owners });
+                let (findings, broken) = self.check_all(&facts);
+                Round::Done(Box::new(Looked { findings, broken, coverage: self.coverage(&facts), tests, seen }))
+            });
+            match round {
+                Ok(Round::More(files)) => wanted = files,
+                Ok(Round::Done(done)) => break *done,
+                // Without the file that it is about, the rest can be looked at.
+                Err(error) => match self.unreadable(&inputs) {
+                    Some(file) if self.broken.len() < MAX_BROKEN_FILES => {
+                        self.files[file.0 as usize] = None;
+                        self.broken.push(InternalError { place: Place::File(file), ..error });
+                    }
+                    _ => {
+                        self.broken.push(error);
+                        break Looked::default();
+                    }
+                },
             }
         };
-        self.into_analysis(findings, coverage, tests)
+        self.broken.extend(broken);
+        (self.into_analysis(findings, coverage, tests), seen)
+    }
+
+    /// The file about which no facts can be collected without a panic.
+    fn unreadable(&self, inputs: &[CrateInput]) -> Option<FileId> {
+        let lowered: Vec<FileId> =
+            (0..self.files.len()).filter(|n| self.files[*n].is_some()).map(|n| FileId(n as u32)).collect();
+        culprit(&lowered, |some| {
+            let only = |n: usize| self.files[n].clone().filter(|_| some.contains(&FileId(n as u32)));
+            let files: Vec<Option<ir::File>> = (0..self.files.len()).map(only).collect();
+            let facts = || {
+                let program = Program::build(&files, inputs.to_vec());
+                self.wanted(&program);
+                Facts::build(&program, &self.sources, self.request.tests);
+            };
+            attempt((), facts).is_err()
+        })
     }
 
     /// The files that can matter by their words, and those that declare their modules: whether a module is public, or
@@ -164,42 +265,51 @@ impl<'a> Run<'a> {
         // Linking has looked up every name; most of them don't matter.
         program.take_wanted();
         access::sound_out(program, self.request.tests);
-        let tried = |id: &FileId| self.files[id.0 as usize].is_some() || self.errors.iter().any(|(e, _)| e == id);
+        let failed = |id: &FileId| {
+            self.errors.iter().any(|(e, _)| e == id) || self.broken.iter().any(|e| e.place == Place::File(*id))
+        };
+        let tried = |id: &FileId| self.files[id.0 as usize].is_some() || failed(id);
         program.take_wanted().into_iter().filter(|id| !tried(id)).collect()
     }
 
     /// Parses files, in parallel.
     fn lower(&mut self, files: Vec<FileId>) {
         let (sources, tests) = (&self.sources, self.request.tests);
-        let lowered: Vec<_> = files.par_iter().map(|&id| (id, lower::lower(&sources.file(id).text, tests))).collect();
+        let lower = |&id: &FileId| (id, attempt(Place::File(id), || lower::lower(&sources.file(id).text, tests)));
+        let lowered: Vec<_> = files.par_iter().map(lower).collect();
         for (id, result) in lowered {
             match result {
-                Ok(file) => self.files[id.0 as usize] = Some(file),
-                Err(error) => self.errors.push((id, error)),
+                Ok(Ok(file)) => self.files[id.0 as usize] = Some(file),
+                Ok(Err(error)) => self.errors.push((id, error)),
+                Err(error) => self.broken.push(error),
             }
         }
     }
 
     /// Runs the lints, in parallel, and keeps what concerns the selected targets.
-    fn check_all(&self, facts: &Facts<'_>) -> Vec<Finding> {
+    fn check_all(&self, facts: &Facts<'_>) -> (Vec<Finding>, Vec<InternalError<Place>>) {
         let outlines = Outlines::new(&self.sources);
         let cx = Cx { facts, sources: &self.sources, options: self.request.options, outlines: &outlines };
-        let found: Vec<Vec<Finding>> = self
-            .request
-            .lints
-            .par_iter()
-            .map(|lint| {
+        let check = |lint: &&'static Lint| {
+            attempt(Place::Lint(lint.name), || {
                 let mut findings = Vec::new();
                 (lint.check)(&cx, &mut findings);
                 findings
             })
-            .collect();
-        let found = found.into_iter().flatten();
-        let mut findings: Vec<Finding> = found.filter(|f| self.is_ours(f.primary.site.file)).collect();
+        };
+        let results: Vec<_> = self.request.lints.par_iter().map(check).collect();
+        let (mut findings, mut broken) = (Vec::new(), Vec::new());
+        for result in results {
+            match result {
+                Ok(found) => findings.extend(found.into_iter().filter(|f| self.is_ours(f.primary.site.file))),
+                Err(error) => broken.push(error),
+            }
+        }
         findings.sort_by(|a, b| {
             (a.primary.site, a.lint.name, &a.message, &a.key).cmp(&(b.primary.site, b.lint.name, &b.message, &b.key))
         });
-        findings
+        say_purposes(&mut findings, facts);
+        (findings, broken)
     }
 
     fn inputs(&self) -> Vec<CrateInput> {
@@ -258,6 +368,10 @@ impl<'a> Run<'a> {
             let site = Site { file: *file, span: e.span() };
             Skip { site, why: Why::File }
         }));
+        skipped.extend(self.broken.iter().filter_map(|e| match e.place {
+            Place::File(file) => Some(Skip { site: Site { file, span: Span::new(0, 0) }, why: Why::File }),
+            _ => None,
+        }));
         let was_read = |p: &Problem| p.kind == source::ProblemKind::AmbiguousFile || p.severity == Severity::Warning;
         let unread = self.problems.iter().filter(|p| !was_read(p));
         skipped.extend(unread.filter_map(|p| Some(Skip { site: p.site?, why: Why::File })));
@@ -280,10 +394,48 @@ impl<'a> Run<'a> {
         for problem in std::mem::take(&mut self.problems) {
             problems.extend(self.problem(problem));
         }
+        let broken = std::mem::take(&mut self.broken);
+        let is_broken_lint = |l: &&&'static Lint| broken.iter().any(|e| e.place == Place::Lint(l.name));
+        let broken_lints = self.request.lints.iter().filter(is_broken_lint).copied().collect();
+        problems.extend(broken.iter().filter_map(|e| self.internal_error(e)));
         let is_linted = |n: &usize| self.files[*n].is_some() && self.is_ours(FileId(*n as u32));
         let linted = (0..self.files.len()).filter(is_linted).map(|n| FileId(n as u32)).collect();
         let modules = links(&self.crates);
-        Analysis { findings, problems, coverage, linted, modules, tests, sources: self.sources, owners: self.owners }
+        Analysis {
+            findings,
+            problems,
+            coverage,
+            linted,
+            modules,
+            tests,
+            sources: self.sources,
+            owners: self.owners,
+            broken_lints,
+            is_broken: !broken.is_empty(),
+        }
+    }
+
+    /// A panic, at the file that it is about or at the manifest of the first selected target.
+    fn internal_error(&mut self, error: &InternalError<Place>) -> Option<Diagnostic> {
+        let (site, what) = match error.place {
+            Place::File(file) => (Some(Site { file, span: Span::new(0, 0) }), "this file".to_owned()),
+            Place::Lint(name) => (None, format!("the lint `{name}`")),
+            Place::Facts => (None, "what is true of the program".to_owned()),
+        };
+        let site = match site {
+            Some(site) => site,
+            None => {
+                let owner = self.plan.crates.iter().position(|c| c.selected)?;
+                self.manifest(owner)
+            }
+        };
+        let message = format!("internal error in {what}: {}", error.message);
+        let mut diagnostic = Diagnostic::problem(message, Label { site, text: String::new() });
+        diagnostic.help = Some(match error.place {
+            Place::Facts => "nothing could be looked at; please report this".to_owned(),
+            _ => "the rest was looked at as usual; please report this".to_owned(),
+        });
+        Some(diagnostic)
     }
 
     /// An error about a file, where it is declared or at the manifest of the target that wants it.
@@ -326,6 +478,20 @@ impl<'a> Run<'a> {
         let start = text.find("[package]").unwrap_or(0);
         let length = text[start..].find(['\r', '\n']).unwrap_or(text.len() - start);
         Site { file, span: Span::new(start as u32, (start + length) as u32) }
+    }
+}
+
+/// Says of each finding what the location that its key names is for.
+fn say_purposes(findings: &mut [Finding], facts: &Facts<'_>) {
+    let mut by_name: FxHashMap<&str, LocId> = FxHashMap::default();
+    for (n, location) in facts.locations.iter().enumerate() {
+        by_name.entry(&location.name).or_insert(LocId(n as u32));
+    }
+    for finding in findings {
+        if let Some(location) = by_name.get(finding.key.location.as_str()) {
+            let role = facts.role(*location);
+            finding.purpose = Some(Purpose { is: role.kind.describe().to_owned(), why: role.why.clone() });
+        }
     }
 }
 

@@ -8,18 +8,26 @@ pub mod alignment;
 pub mod attempt;
 pub mod carried;
 pub mod claims;
+pub mod comments;
 pub mod context;
 pub mod control;
+pub mod dangling;
+pub mod declared;
 pub mod effects;
 pub mod exposure;
+pub mod fences;
 pub mod flow;
 pub mod guards;
+pub mod handed_out;
 pub mod handover;
 pub mod handshake;
 pub mod heat;
 pub mod initial;
 pub mod layout;
+pub mod misdirected;
+pub mod nullness;
 pub mod outcome;
+pub mod overpadded;
 pub mod pairing;
 pub mod partner_names;
 pub mod partners;
@@ -32,15 +40,18 @@ pub mod required;
 pub mod retry;
 pub mod role;
 mod same_memory;
+pub mod sequence;
 pub mod shards;
 pub mod sharing;
 pub mod siblings;
 pub mod sides;
+pub mod spin_held;
 pub mod touch;
 pub mod transfer;
 pub mod value_flow;
 pub mod wait_loop;
 pub mod waiting;
+pub mod wakeup;
 
 use std::sync::OnceLock;
 
@@ -84,11 +95,15 @@ pub struct Facts<'a> {
     callers: FxHashMap<DefId, Vec<(BodyId, EventId)>>,
     roles: Vec<OnceLock<Role>>,
     effects: OnceLock<effects::Effects>,
+    handed_out: OnceLock<handed_out::HandedOut>,
+    declared: OnceLock<declared::Declared>,
     retries: OnceLock<Vec<region::Retry>>,
     heat: OnceLock<heat::Heat>,
     plain: OnceLock<FxHashMap<LocId, Vec<plain::Plain>>>,
     exposure: OnceLock<exposure::Exposure>,
     handshakes: OnceLock<handshake::Handshakes>,
+    sequences: OnceLock<sequence::Sequences>,
+    wakeups: OnceLock<wakeup::Wakeups>,
     joint: OnceLock<FxHashMap<siblings::Pair, Vec<siblings::JointUpdate>>>,
     holders: OnceLock<transfer::Holders>,
     pub coverage: Coverage,
@@ -117,11 +132,15 @@ impl<'a> Facts<'a> {
             instances: Vec::new(),
             contexts: Vec::new(),
             effects: OnceLock::new(),
+            handed_out: OnceLock::new(),
+            declared: OnceLock::new(),
             retries: OnceLock::new(),
             callers: table.callers,
             plain: OnceLock::new(),
             exposure: OnceLock::new(),
             handshakes: OnceLock::new(),
+            sequences: OnceLock::new(),
+            wakeups: OnceLock::new(),
             joint: OnceLock::new(),
             heat: OnceLock::new(),
             holders: OnceLock::new(),

@@ -1,5 +1,7 @@
 //! What a lint says about one mistake: plain data, no levels, no rendering.
 
+use serde::{Deserialize, Serialize};
+
 use crate::ir::{Cfg, Span};
 use crate::lint::Lint;
 use crate::source::FileId;
@@ -18,7 +20,8 @@ pub struct Label {
     pub text: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Confidence {
     /// A review would have to find a reason against it.
     Hint,
@@ -57,12 +60,23 @@ pub struct Finding {
     /// The condition the code stands under, if not always.
     pub cfg: Option<Cfg>,
     pub fixes: Vec<Fix>,
+    /// What the location is for; filled in for every finding whose key names one.
+    pub purpose: Option<Purpose>,
     /// What the finding is about, independent of line numbers.
     pub key: Key,
 }
 
+/// What a location is for, and what led to that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purpose {
+    /// `a counter`.
+    pub is: String,
+    /// `3 functions add to it, 1 reads it`.
+    pub why: String,
+}
+
 /// Identifies a finding across edits elsewhere in the file (baseline, fingerprints).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Key {
     /// The path of the item: `queue::Queue::push`.
     pub item: String,
@@ -133,7 +147,8 @@ impl Interleaving {
 }
 
 /// How sure it is that a fix only removes the bug.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Applicability {
     /// Preserves behaviour except for the bug, and weakens no ordering.
     MachineApplicable,

@@ -4,6 +4,7 @@
 //! [`report`] → [`render`]. Each stage reads only what the stages before it made; [`driver`] runs them and [`cli`] says
 //! what for.
 
+pub mod baseline;
 pub mod cli;
 pub mod config;
 pub mod coverage;
@@ -11,6 +12,7 @@ pub mod driver;
 pub mod facts;
 pub mod finding;
 pub mod fix;
+pub mod internal_error;
 pub mod ir;
 pub mod level;
 pub mod lint;

@@ -72,6 +72,12 @@ impl std::fmt::Debug for Lint {
 }
 
 impl Lint {
+    /// The explain page: the doc comment without the space that follows each `///`.
+    pub fn page(&self) -> String {
+        let lines: Vec<&str> = self.docs.lines().map(|l| l.strip_prefix(' ').unwrap_or(l)).collect();
+        lines.join("\n").trim().to_owned()
+    }
+
     /// The first paragraph of the page, on one line.
     pub fn summary(&self) -> String {
         let paragraph: Vec<&str> =
@@ -190,6 +196,7 @@ impl<'a> Cx<'a> {
             help: None,
             cfg,
             fixes: Vec::new(),
+            purpose: None,
             key: Key { item: program.path(owner), ..Key::default() },
         }
     }
@@ -209,6 +216,7 @@ impl<'a> Cx<'a> {
             help: None,
             cfg,
             fixes: Vec::new(),
+            purpose: None,
             key: Key { item: self.facts.program.path(def), ..Key::default() },
         }
     }

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         vars,
         current_dir: None,
         stdout_is_terminal: stdout().is_terminal(),
+        columns: terminal_size::terminal_size().map(|(width, _)| width.0.into()),
         stderr_is_terminal: stderr().is_terminal(),
         today: Date::from_unix(now),
     };

@@ -4,11 +4,13 @@
 //! gives nothing: a finding without a fix is fine, a fix that changes what code means is not. Code that a macro brought
 //! forth has no outline at its place and so no remedy.
 
+pub mod bounds;
 pub mod loops;
 pub mod one_step;
 pub mod ordering;
 pub mod padding;
 pub mod small;
+pub mod success;
 
 use crate::facts::{Op, Seen};
 use crate::finding::{Applicability, Edit, Fix, Site};
@@ -56,7 +58,13 @@ impl<'c, 'a> Mend<'c, 'a> {
     pub fn call(&self, op: &Op<'_>) -> Option<Call> {
         let node = self.outline.expression(op.span)?;
         let NodeKind::Method { receiver, args, name_span, .. } = self.kind(node) else { return None };
-        (*name_span == op.method_span).then(|| Call { node, receiver: *receiver, args: args.clone() })
+        let name = *name_span;
+        (name == op.method_span).then(|| Call { node, receiver: *receiver, name, args: args.clone() })
+    }
+
+    /// The receiver of a call and the dot, on as many lines as they stand.
+    pub fn up_to_method(&self, call: &Call) -> &'a str {
+        self.slice(Span::new(self.outline.span(call.node).start, call.name.start))
     }
 
     pub fn replace(&mut self, span: Span, text: impl Into<String>) {
@@ -236,6 +244,7 @@ impl<'c, 'a> Mend<'c, 'a> {
 pub struct Call {
     pub node: NodeId,
     pub receiver: NodeId,
+    pub name: Span,
     pub args: Vec<NodeId>,
 }
 

@@ -1,9 +1,20 @@
 //! From a report to bytes; knows nothing of atomics, of levels or of what is fixed how.
 
+pub mod github;
+pub mod gitlab;
 pub mod human;
 pub mod json;
+pub mod jsonl;
+pub mod junit;
+mod line_hash;
+pub mod markdown;
+pub mod record;
+pub mod sarif;
 pub mod short;
 pub mod table;
+mod wrap;
+
+use std::collections::BTreeMap;
 
 use crate::coverage::Coverage;
 use crate::finding::Site;
@@ -16,6 +27,8 @@ pub struct Style {
     pub color: bool,
     /// Box-drawing characters.
     pub unicode: bool,
+    /// How many columns there are; prose and tables are broken to fit, source never is.
+    pub width: Option<usize>,
 }
 
 /// `src/lib.rs:12:5`, as every editor reads it.
@@ -36,18 +49,8 @@ fn range(text: &str, site: Site) -> std::ops::Range<usize> {
 pub fn summary(report: &Report, seconds: Option<f64>, style: Style) -> String {
     let Coverage { crates, atomic_ops, resolved_ops, locations, .. } = report.coverage;
     let (errors, warnings) = (report.count(Severity::Error), report.count(Severity::Warning));
-    let mut found = Vec::new();
-    if errors > 0 {
-        found.push(counted(errors, "error"));
-    }
-    if warnings > 0 {
-        found.push(counted(warnings, "warning"));
-    }
-    if found.is_empty() {
-        found.push("no findings".to_owned());
-    }
     let mut parts = vec![
-        format!("{} in {}", found.join(", "), counted(crates, "crate")),
+        format!("{} in {}", found(errors, warnings), counted(crates, "crate")),
         format!(
             "{}, {resolved_ops} resolved to {}",
             counted(atomic_ops, "atomic operation"),
@@ -57,9 +60,27 @@ pub fn summary(report: &Report, seconds: Option<f64>, style: Style) -> String {
     if !report.suppressed.is_empty() {
         parts.push(format!("{} suppressed", report.suppressed.len()));
     }
+    if report.known > 0 {
+        parts.push(format!("{} in the baseline", report.known));
+    }
+    if report.elsewhere > 0 {
+        parts.push(format!("{} on unchanged lines", report.elsewhere));
+    }
     parts.extend(skipped(&report.coverage));
     parts.extend(seconds.map(|s| format!("{s:.2} s")));
     parts.join(if style.unicode { " · " } else { "; " })
+}
+
+/// `1 error, 2 warnings`, `no findings`.
+fn found(errors: usize, warnings: usize) -> String {
+    let mut found = Vec::new();
+    if errors > 0 {
+        found.push(counted(errors, "error"));
+    }
+    if warnings > 0 {
+        found.push(counted(warnings, "warning"));
+    }
+    if found.is_empty() { "no findings".to_owned() } else { found.join(", ") }
 }
 
 fn skipped(coverage: &Coverage) -> Option<String> {
@@ -117,6 +138,28 @@ pub fn suppressed(report: &Report, sources: &Sources) -> String {
         }
     }
     out
+}
+
+/// What `--statistics` prints instead of findings.
+pub fn statistics(report: &Report) -> String {
+    let mut counts: BTreeMap<&str, (usize, usize, &str, &str)> = BTreeMap::new();
+    for d in &report.diagnostics {
+        let (name, group) = d.lint.map_or(("source error", ""), |l| (l.name, l.group.name()));
+        let entry = counts.entry(name).or_insert((0, 0, d.severity.name(), group));
+        entry.0 += 1;
+        entry.1 += usize::from(!d.fixes.is_empty());
+        // Where levels differ by place, the worst is shown.
+        if d.severity == Severity::Error {
+            entry.2 = d.severity.name();
+        }
+    }
+    let mut rows: Vec<_> = counts.into_iter().collect();
+    rows.sort_by_key(|(_, (n, ..))| std::cmp::Reverse(*n));
+    let row = |(name, (n, fixes, severity, group)): &(&str, (usize, usize, &str, &str))| {
+        let fixes = if *fixes > 0 { format!("  {fixes} with a fix") } else { String::new() };
+        format!("{n:>6}  {severity:<7}  {name:<32} {group}{fixes}").trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(row).collect()
 }
 
 #[cfg(test)]

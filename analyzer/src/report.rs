@@ -2,7 +2,7 @@
 
 use crate::config::{Config, Place};
 use crate::coverage::Coverage;
-use crate::finding::{Finding, Fix, Interleaving, Label};
+use crate::finding::{Confidence, Finding, Fix, Interleaving, Key, Label, Purpose};
 use crate::ir::Cfg;
 use crate::level::{Level, Setting};
 use crate::lint::Lint;
@@ -34,9 +34,24 @@ pub struct Diagnostic {
     pub primary: Label,
     pub secondary: Vec<Label>,
     pub interleaving: Option<Interleaving>,
+    /// Whether people are shown the interleaving unasked.
+    pub shows_interleaving: bool,
     pub notes: Vec<String>,
     pub help: Option<String>,
     pub fixes: Vec<Fix>,
+    /// `None` for what is wrong with the source itself.
+    pub details: Option<Details>,
+}
+
+/// What machines are told of a finding besides.
+#[derive(Clone, Debug)]
+pub struct Details {
+    pub confidence: Confidence,
+    pub setting: Setting,
+    /// The condition it stands under, as written in an attribute.
+    pub cfg: Option<String>,
+    pub purpose: Option<Purpose>,
+    pub key: Key,
 }
 
 impl Diagnostic {
@@ -49,10 +64,17 @@ impl Diagnostic {
             primary,
             secondary: Vec::new(),
             interleaving: None,
+            shows_interleaving: false,
             notes: Vec::new(),
             help: None,
             fixes: Vec::new(),
+            details: None,
         }
+    }
+
+    /// The interleaving, where people are shown it.
+    pub fn shown_interleaving(&self) -> Option<&Interleaving> {
+        self.interleaving.as_ref().filter(|_| self.shows_interleaving)
     }
 
     /// `atomic_lint::split_read_modify_write`.
@@ -76,6 +98,10 @@ pub struct Report {
     /// By file and position.
     pub diagnostics: Vec<Diagnostic>,
     pub suppressed: Vec<Suppressed>,
+    /// How many findings the baseline knows.
+    pub known: usize,
+    /// How many findings stand on lines that have not changed, where only others were asked for.
+    pub elsewhere: usize,
     pub coverage: Coverage,
 }
 
@@ -116,7 +142,7 @@ impl Parts<'_> {
 
 /// Puts levels and suppressions on what the lints found.
 pub fn build(parts: &Parts<'_>, findings: Vec<Finding>, problems: Vec<Diagnostic>, coverage: Coverage) -> Report {
-    let mut report = Report { diagnostics: problems, suppressed: Vec::new(), coverage };
+    let mut report = Report { diagnostics: problems, coverage, ..Report::default() };
     let Silenced { left, suppressed } = parts.suppressions.apply(findings, parts);
     report.suppressed = suppressed;
     report.diagnostics.extend(left.into_iter().filter_map(|finding| {
@@ -135,9 +161,8 @@ fn order(d: &Diagnostic) -> impl Ord + '_ {
 fn diagnostic(finding: Finding, setting: Setting, detail: Detail) -> Diagnostic {
     let severity = if setting.level.fails() { Severity::Error } else { Severity::Warning };
     let mut notes = finding.notes;
-    if let Some(cfg) = finding.cfg.filter(|c| !c.is_always()) {
-        notes.push(format!("only under `cfg({})`", cfg_text(&cfg)));
-    }
+    let cfg = finding.cfg.filter(|c| !c.is_always()).map(|c| cfg_text(&c));
+    notes.extend(cfg.iter().map(|cfg| format!("only under `cfg({cfg})`")));
     if detail.verbose {
         let (lint, level) = (finding.lint.name, setting.level.name());
         notes.push(format!("{}; `{lint}` is at {level}: {}", finding.confidence.name(), setting.origin));
@@ -148,10 +173,18 @@ fn diagnostic(finding: Finding, setting: Setting, detail: Detail) -> Diagnostic 
         message: finding.message,
         primary: finding.primary,
         secondary: finding.secondary,
-        interleaving: finding.interleaving.filter(|_| detail.explain || severity == Severity::Error),
+        interleaving: finding.interleaving,
+        shows_interleaving: detail.explain || severity == Severity::Error,
         notes,
         help: finding.help,
         fixes: finding.fixes,
+        details: Some(Details {
+            confidence: finding.confidence,
+            setting,
+            cfg,
+            purpose: finding.purpose,
+            key: finding.key,
+        }),
     }
 }
 

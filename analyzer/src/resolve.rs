@@ -8,6 +8,7 @@ pub mod calls;
 pub mod infer;
 mod memo;
 pub mod modules;
+pub mod origin;
 pub mod places;
 pub mod reach;
 pub mod types;
@@ -136,6 +137,13 @@ pub struct Program<'a> {
     wanted: Mutex<FxHashSet<FileId>>,
     accessors: Vec<OnceLock<Option<places::Accessor>>>,
     reachable: OnceLock<FxHashSet<DefId>>,
+}
+
+/// Forgets which questions this thread was answering when it panicked: they would look like circles to the next one.
+pub fn forget_unfinished() {
+    infer::forget_unfinished();
+    modules::forget_unfinished();
+    places::forget_unfinished();
 }
 
 /// Where an item stands in memory, as a number: pointers are not shared between threads.

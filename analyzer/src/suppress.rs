@@ -20,6 +20,7 @@ mod read;
 use crate::finding::{Finding, Site};
 use crate::ir::Span;
 use crate::level::{Catalogue, Target, UnknownName};
+use crate::lint::Lint;
 use crate::source::{FileId, Sources};
 use date::Date;
 
@@ -33,6 +34,8 @@ pub struct Inputs<'a> {
     pub modules: &'a [ModuleLink],
     /// Where the lints do not look: test code.
     pub unjudged: &'a [Site],
+    /// Lints that could not be run to their end: that they find nothing says nothing.
+    pub broken_lints: &'a [&'static Lint],
     pub catalogue: Catalogue,
     pub require_reasons: bool,
     pub today: Date,
@@ -51,6 +54,7 @@ pub struct Suppressions {
     require_reasons: bool,
     today: Date,
     catalogue: Catalogue,
+    broken_lints: Vec<&'static Lint>,
 }
 
 /// One attribute or comment.
@@ -61,11 +65,19 @@ struct Suppression {
     names: Vec<Name>,
     reason: Option<String>,
     until: Option<Until>,
-    /// A comment that starts like a suppression and goes on like none.
-    malformed: bool,
+    flaw: Option<Flaw>,
     reach: Reach,
     /// Whether one that silences nothing is worth a word.
     judged: bool,
+}
+
+/// Why a suppression silences less than it seems to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flaw {
+    /// It starts like a suppression and goes on like none.
+    NotUnderstood,
+    /// `#[atomic_lint::allow]`, `#[atomic_lint::allow()]`.
+    NamesNothing,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +158,8 @@ pub fn collect(inputs: Inputs<'_>) -> Suppressions {
     }
     all.sort_by_key(|s| s.site);
     let Inputs { require_reasons, today, catalogue, .. } = inputs;
-    Suppressions { all, require_reasons, today, catalogue }
+    let broken_lints = inputs.broken_lints.to_vec();
+    Suppressions { all, require_reasons, today, catalogue, broken_lints }
 }
 
 fn contains(outer: Site, inner: Site) -> bool {

@@ -47,6 +47,7 @@ pub(crate) fn finding(name: &str, text: &str, needle: &str, n: usize) -> Finding
         help: None,
         cfg: None,
         fixes: Vec::new(),
+        purpose: None,
         key: Key::default(),
     }
 }

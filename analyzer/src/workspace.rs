@@ -10,6 +10,7 @@
 mod cfg;
 mod error;
 mod features;
+pub mod git;
 mod manifest;
 mod metadata;
 mod spec;

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use atomic_lint_tests::{BLESS, FIXES, blessing, cargo, fixed, root, run};
+use atomic_lint_tests::{BLESS, FIXES, blessing, cargo, fixed, is_wanted, root, run};
+use cargo_atomic_lint::cli::schema;
 use cargo_atomic_lint::lints;
 use cargo_metadata::Message;
 
@@ -56,6 +57,13 @@ fn the_output_of_every_fixture_folder_is_the_expected_one() {
             hold(fixed_fixtures());
         }
         hold(outputs());
+    }
+}
+
+#[test]
+fn the_schema_of_the_configuration_knows_every_lint() {
+    if *LISTS {
+        hold(vec![Generated { path: "analyzer/atomic-lint.schema.json".into(), text: schema::text() }]);
     }
 }
 
@@ -202,6 +210,10 @@ fn outputs() -> Vec<Generated> {
     for message in Message::parse_stream(&stdout[..]) {
         let Message::CompilerMessage(message) = message.expect("every line is a message") else { continue };
         let primary = message.message.spans.iter().find(|s| s.is_primary).expect("a finding has a place");
+        let code = message.message.code.as_ref().map_or("", |c| c.code.rsplit("::").next().unwrap_or(""));
+        if !is_wanted(code, &primary.file_name) {
+            continue;
+        }
         let folder = primary.file_name.split('/').nth(1).unwrap_or_default();
         let text = texts.iter_mut().find(|(name, _)| name == folder);
         text.expect("a finding stands in a fixture folder").1 += &message.message.rendered.expect("it is rendered");

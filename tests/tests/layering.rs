@@ -129,9 +129,19 @@ const RULES: &[Rule] = &[
     },
     Rule {
         parts: &[],
-        except: &["render/json.rs", "cli/explain.rs", "workspace.rs", "workspace"],
+        except: &[
+            "render",
+            "cli/explain.rs",
+            "cli/schema.rs",
+            "views",
+            "views.rs",
+            "cli/server",
+            "cli/server.rs",
+            "workspace.rs",
+            "workspace",
+        ],
         words: &["serde_json"],
-        why: "JSON is written by `render/json` and `explain`, and read from cargo by `workspace`",
+        why: "JSON is written by the renderers, the views, `explain` and `schema`, and read from cargo and from editors",
     },
     Rule {
         parts: &[],
@@ -147,6 +157,8 @@ const RULES: &[Rule] = &[
             "config.rs",
             // Whether a manifest is there and a directory can be read, before cargo is asked.
             "workspace/metadata.rs",
+            // The places that `--output` and GitHub name.
+            "cli/output.rs",
             // Targets of a manifest, where cargo cannot say them.
             "workspace/manifest.rs",
         ],

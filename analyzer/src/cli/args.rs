@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, ArgMatches, Args, Parser, Subcommand, ValueEnum};
 
-use crate::level::{Level, Origin, Rule, Table, Target};
+use crate::level::{Level, Origin, Rule, Table, Target, nearest};
 use crate::lints;
 
 /// Reads Rust source and finds misuse of atomics
@@ -37,6 +37,16 @@ pub(crate) enum Command {
     Explain(Explain),
     /// List every lint with the level it has here
     List(Box<List>),
+    /// Write today's findings to a file, so that later runs fail on new ones only
+    Baseline(Box<Check>),
+    /// Put reports of `--message-format jsonl` together, as from one run
+    Merge(Merge),
+    /// Print a completion script for a shell
+    Completions(Completions),
+    /// Print the manual page, or write one per command
+    Man(Man),
+    /// Print the JSON schema of `atomic-lint.toml`
+    Schema,
     /// Print what the analyzer keeps of one file
     #[command(hide = true)]
     Ir(Ir),
@@ -69,6 +79,8 @@ pub(crate) struct Check {
     pub(crate) selection: Select,
     #[command(flatten)]
     pub(crate) levels: Levels,
+    #[command(flatten)]
+    pub(crate) scope: Scope,
     #[command(flatten)]
     pub(crate) output: Output,
     #[command(flatten)]
@@ -203,6 +215,43 @@ impl Levels {
     }
 }
 
+/// Which of the findings are wanted.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Scope")]
+pub(crate) struct Scope {
+    /// Report only what touches lines that differ from this revision
+    #[arg(long, value_name = "REV")]
+    pub(crate) changed_since: Option<String>,
+    /// Report the K-th of N parts of the packages, for several CI jobs; `merge` puts the parts together
+    #[arg(long, value_name = "K/N")]
+    pub(crate) partition: Option<Partition>,
+    /// The file of known findings [default: atomic-lint-baseline.toml at the workspace root, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Report known findings too
+    #[arg(long, conflicts_with = "baseline")]
+    pub(crate) no_baseline: bool,
+}
+
+/// The `part`th of `of`, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Partition {
+    pub(crate) part: usize,
+    pub(crate) of: usize,
+}
+
+impl std::str::FromStr for Partition {
+    type Err = &'static str;
+
+    fn from_str(written: &str) -> Result<Partition, &'static str> {
+        let numbers = written.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
+        match numbers {
+            Some((part, of)) if 1 <= part && part <= of => Ok(Partition { part, of }),
+            _ => Err("write two numbers: `1/4` is the first of four parts"),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Fixes")]
 pub(crate) struct Mending {
@@ -232,6 +281,12 @@ pub(crate) struct Output {
     /// What findings look like
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(crate) message_format: Format,
+    /// Write findings in a format to a file as well; may be repeated
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = to_file)]
+    pub(crate) output: Vec<ToFile>,
+    /// Print how many findings each lint has, instead of the findings
+    #[arg(long)]
+    pub(crate) statistics: bool,
     /// List what was and was not analysed
     #[arg(long)]
     pub(crate) coverage: bool,
@@ -254,6 +309,42 @@ pub(crate) enum Format {
     Json,
     /// The same with colours in the rendered text
     JsonDiagnosticRenderedAnsi,
+    /// This tool's own lines of JSON, with everything
+    Jsonl,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Annotations of GitHub Actions
+    Github,
+    /// GitLab's code quality report
+    Gitlab,
+    /// JUnit's XML
+    Junit,
+    /// For a job summary or a comment
+    Markdown,
+}
+
+/// `sarif=target/atomic-lint.sarif`.
+#[derive(Clone, Debug)]
+pub(crate) struct ToFile {
+    pub(crate) format: Format,
+    pub(crate) file: PathBuf,
+}
+
+fn to_file(written: &str) -> Result<ToFile, String> {
+    let (format, file) = written.split_once('=').ok_or("write a format, `=` and a file")?;
+    let format = Format::from_str(format, false).map_err(|_| {
+        let known: Vec<String> = Format::value_variants()
+            .iter()
+            .filter_map(|f| Some(f.to_possible_value()?.get_name().to_owned()))
+            .collect();
+        let near = nearest(format, known.iter().map(String::as_str));
+        let help = near.map_or(format!("one of {}", known.join(", ")), |n| format!("did you mean `{n}`?"));
+        format!("unknown format `{format}`; {help}")
+    })?;
+    if file.is_empty() {
+        return Err("the file has no name".to_owned());
+    }
+    Ok(ToFile { format, file: file.into() })
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -296,6 +387,31 @@ pub(crate) struct List {
     pub(crate) selection: Select,
     #[command(flatten)]
     pub(crate) levels: Levels,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Merge {
+    /// Reports; several may stand in one file
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// What the whole looks like
+    #[arg(long, value_name = "FORMAT", default_value = "short")]
+    pub(crate) message_format: Format,
+    /// Write it in a format to a file as well; may be repeated
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = to_file)]
+    pub(crate) output: Vec<ToFile>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Completions {
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Man {
+    /// The directory to write `cargo-atomic-lint.1` and the pages of the commands to
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -5,17 +5,19 @@ use std::time::Instant;
 
 use super::args::{Check, Format, With};
 use super::fix::{self, Mode};
+use super::known::{self, Known};
+use super::output::Printer;
 use super::terminal::Terminal;
 use super::{Failure, Status, Surroundings, configuration};
 use crate::config::Config;
 use crate::driver::{self, Analysis, Packages};
 use crate::level::Table;
-use crate::render::{self, Style, human, json, short};
 use crate::report::{self, Detail, Parts, Report};
 use crate::source::Unsaved;
 use crate::suppress::{self, Inputs};
+use crate::workspace::git::Changes;
 use crate::workspace::with::{self, PassThrough};
-use crate::workspace::{self, Crate, Plan, Selection};
+use crate::workspace::{self, Plan, Selection, git};
 
 pub(super) fn run(
     args: &Check,
@@ -27,8 +29,14 @@ pub(super) fn run(
 ) -> Result<Status, Failure> {
     let start = Instant::now();
     let selection = args.selection.selection(around);
-    let plan = workspace::plan(&selection).map_err(|e| Failure::message(e.to_string()))?;
+    let mut plan = workspace::plan(&selection).map_err(|e| Failure::message(e.to_string()))?;
     let config = configuration(&plan, levels)?;
+    let changes = match &args.scope.changed_since {
+        Some(revision) => Some(git::changes(&plan.root, revision).map_err(|e| Failure::message(e.to_string()))?),
+        None => None,
+    };
+    let baseline = known::read(&args.scope, &plan, around)?;
+    args.scope.partition.into_iter().for_each(|p| known::select_part(&mut plan, p));
     for warning in plan.warnings.iter().filter(|_| !terminal.quiet) {
         writeln!(err, "warning: {warning}")?;
     }
@@ -36,7 +44,13 @@ pub(super) fn run(
         Some(with) => pass_through(with, args, &selection, terminal, out)?,
         None => true,
     };
-    let job = Job { args, plan: &plan, config: &config, around, terminal };
+    let whole = args.scope.partition.is_none() && known::is_whole(&selection);
+    let job = Job {
+        known: baseline.as_ref(),
+        whole,
+        changes: changes.as_ref(),
+        ..Job::new(args, &plan, &config, around, terminal)
+    };
     let mending = Mode::of(&args.mending).map_err(Failure::message)?;
     if mending == Mode::Write {
         fix::may_write(&plan, &args.mending)?;
@@ -50,21 +64,27 @@ pub(super) fn run(
             if mode == Mode::Show {
                 mended.show(out)?;
                 mended.sum_up(err, terminal)?;
-                return Ok(if success { Status::Clean } else { Status::Found });
+                return Ok(status(success, mended.analysis.is_broken));
             }
             mended.write(err, terminal)?;
             (mended.analysis, mended.report)
         }
     };
     let success = report.is_success() && cargo_agrees;
-    let printer = Printer { args, plan: &plan, analysis: &analysis, report: &report, terminal };
-    printer.findings(out, success)?;
     let seconds = around.stdout_is_terminal.then(|| start.elapsed().as_secs_f64());
-    match args.output.message_format {
-        Format::Human | Format::Short => printer.closing(out, seconds, terminal.out)?,
-        Format::Json | Format::JsonDiagnosticRenderedAnsi => printer.closing(err, seconds, terminal.err)?,
+    let printer =
+        Printer { output: &args.output, plan: &plan, analysis: &analysis, report: &report, terminal, success };
+    printer.all(around, seconds, out, err)?;
+    Ok(status(success, analysis.is_broken))
+}
+
+/// A run in which something panicked has failed, whatever it has found.
+fn status(success: bool, is_broken: bool) -> Status {
+    match (is_broken, success) {
+        (true, _) => Status::Failed,
+        (false, true) => Status::Clean,
+        (false, false) => Status::Found,
     }
-    Ok(if success { Status::Clean } else { Status::Found })
 }
 
 /// What looking at the source needs to know.
@@ -74,11 +94,38 @@ pub(super) struct Job<'a> {
     pub(super) config: &'a Config,
     pub(super) around: &'a Surroundings,
     pub(super) terminal: Terminal,
+    /// Findings that are not to be shown.
+    pub(super) known: Option<&'a Known>,
+    /// The run looks at all that a baseline is about.
+    pub(super) whole: bool,
+    /// Show only what touches these.
+    pub(super) changes: Option<&'a Changes>,
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
+    /// Whatever is found is shown.
+    pub(super) fn new(
+        args: &'a Check,
+        plan: &'a Plan,
+        config: &'a Config,
+        around: &'a Surroundings,
+        terminal: Terminal,
+    ) -> Job<'a> {
+        Job { args, plan, config, around, terminal, known: None, whole: false, changes: None }
+    }
+
     /// Analyses the source, with some files taken to hold other text.
     pub(super) fn look(&self, unsaved: Unsaved, tests: bool) -> Result<(Analysis, Report), Failure> {
+        self.look_and(unsaved, tests, |_| ()).map(|(analysis, report, ())| (analysis, report))
+    }
+
+    /// The same with a look at the facts themselves.
+    pub(super) fn look_and<T: Send + Default>(
+        &self,
+        unsaved: Unsaved,
+        tests: bool,
+        look: impl Fn(driver::Known<'_>) -> T + Sync,
+    ) -> Result<(Analysis, Report, T), Failure> {
         let request = driver::Request {
             jobs: self.args.jobs.map(Into::into),
             tests,
@@ -86,9 +133,16 @@ impl Job<'_> {
             options: &self.config.options,
             unsaved,
         };
-        let mut analysis = driver::analyze(self.plan, &request).map_err(|e| Failure::message(e.to_string()))?;
-        let report = self.report(&mut analysis);
-        Ok((analysis, report))
+        let (mut analysis, seen) =
+            driver::analyze_and(self.plan, &request, look).map_err(|e| Failure::message(e.to_string()))?;
+        let mut report = self.report(&mut analysis);
+        if let Some(known) = self.known {
+            known::apply(known, self.plan, self.config, &mut analysis, &mut report, self.whole.then_some(tests));
+        }
+        if let Some(changes) = self.changes {
+            known::only_changed(changes, &analysis.sources, &mut report);
+        }
+        Ok((analysis, report, seen))
     }
 
     fn report(&self, analysis: &mut Analysis) -> Report {
@@ -100,6 +154,7 @@ impl Job<'_> {
             linted: &analysis.linted,
             modules: &analysis.modules,
             unjudged: &analysis.tests,
+            broken_lints: &analysis.broken_lints,
             catalogue: self.config.catalogue,
             require_reasons: self.config.require_reasons,
             today: self.around.today,
@@ -129,10 +184,11 @@ fn pass_through(
             With::Clippy => "clippy",
         },
         message_format: match args.output.message_format {
-            Format::Human => None,
             Format::Short => Some("short"),
             Format::Json => Some("json"),
             Format::JsonDiagnosticRenderedAnsi => Some("json-diagnostic-rendered-ansi"),
+            // Cargo writes text to standard error then, and standard output is left to the findings.
+            _ => None,
         },
         color: terminal.err.color,
         quiet: terminal.quiet,
@@ -140,90 +196,4 @@ fn pass_through(
         target_dir: args.ignored.target_dir.as_deref(),
     };
     with::pass_through(selection, &request, out).map_err(|e| Failure::message(e.to_string()))
-}
-
-/// Writes a report.
-struct Printer<'a> {
-    args: &'a Check,
-    plan: &'a Plan,
-    analysis: &'a Analysis,
-    report: &'a Report,
-    terminal: Terminal,
-}
-
-impl Printer<'_> {
-    fn findings(&self, out: &mut dyn Write, success: bool) -> std::io::Result<()> {
-        let sources = &self.analysis.sources;
-        match self.args.output.message_format {
-            Format::Human => self
-                .report
-                .diagnostics
-                .iter()
-                .try_for_each(|d| out.write_all(human::diagnostic(d, sources, self.terminal.out).as_bytes())),
-            Format::Short => {
-                self.report.diagnostics.iter().try_for_each(|d| out.write_all(short::diagnostic(d, sources).as_bytes()))
-            }
-            Format::Json => self.json(out, Style::default(), success),
-            Format::JsonDiagnosticRenderedAnsi => self.json(out, Style { color: true, unicode: false }, success),
-        }
-    }
-
-    /// Package by package: its messages, then that it is done.
-    fn json(&self, out: &mut dyn Write, style: Style, success: bool) -> std::io::Result<()> {
-        let owner = |d: &report::Diagnostic| {
-            let owner = self.analysis.owners.get(d.primary.site.file.0 as usize).copied().flatten();
-            owner.map(|n| &self.plan.crates[n])
-        };
-        let selected = self.plan.crates.iter().filter(|c| c.selected);
-        let mut done: Vec<&str> = Vec::new();
-        for first in selected {
-            if done.contains(&first.package_id.as_str()) {
-                continue;
-            }
-            done.push(&first.package_id);
-            for diagnostic in &self.report.diagnostics {
-                if let Some(krate) = owner(diagnostic).filter(|k| k.package_id == first.package_id) {
-                    let line = json::diagnostic(diagnostic, &package(krate), &self.analysis.sources, style);
-                    out.write_all(line.as_bytes())?;
-                }
-            }
-            out.write_all(json::artifact(&package(first)).as_bytes())?;
-        }
-        out.write_all(json::finished(success).as_bytes())
-    }
-
-    /// What a run ends with: suppressed findings, coverage, the line that sums it up.
-    fn closing(&self, out: &mut dyn Write, seconds: Option<f64>, style: Style) -> std::io::Result<()> {
-        if self.args.output.report_suppressed {
-            out.write_all(render::suppressed(self.report, &self.analysis.sources).as_bytes())?;
-        }
-        if self.args.output.coverage || self.terminal.verbose {
-            out.write_all(render::coverage(self.report, &self.analysis.sources).as_bytes())?;
-        }
-        if self.terminal.quiet {
-            return Ok(());
-        }
-        writeln!(out, "{}", render::summary(self.report, seconds, style))
-    }
-}
-
-/// A target as cargo's messages describe it.
-fn package(krate: &Crate) -> json::Package {
-    let target = &krate.target;
-    let texts = |list: &[_]| list.iter().map(ToString::to_string).collect();
-    json::Package {
-        id: krate.package_id.clone(),
-        manifest_path: krate.manifest_path.to_string_lossy().into_owned(),
-        features: krate.cfg.features.iter().cloned().collect(),
-        target: json::Target {
-            kind: target.kind.iter().map(ToString::to_string).collect(),
-            crate_types: texts(&target.crate_types),
-            name: target.name.clone(),
-            src_path: krate.src_path.to_string_lossy().into_owned(),
-            edition: krate.edition.to_string(),
-            doc: target.doc,
-            doctest: target.doctest,
-            test: target.test,
-        },
-    }
 }

@@ -64,7 +64,7 @@ impl Page {
             fix: fix_name(lint.fix),
             since: lint.since,
             summary: lint.summary(),
-            docs: markdown(lint),
+            docs: lint.page(),
         }
     }
 }
@@ -85,9 +85,9 @@ fn json(value: &impl Serialize) -> String {
 fn page(lint: &Lint, format: PageFormat, style: Style) -> String {
     match format {
         PageFormat::Json => json(&Page::new(lint)),
-        PageFormat::Markdown => format!("# `{}`\n\n{}\n\n{}\n", lint.name, facts(lint), markdown(lint)),
+        PageFormat::Markdown => format!("# `{}`\n\n{}\n\n{}\n", lint.name, facts(lint), lint.page()),
         PageFormat::Text => {
-            format!("{}\n{}\n\n{}", bold(lint.name, style), facts(lint), terminal(&markdown(lint), style))
+            format!("{}\n{}\n\n{}", bold(lint.name, style), facts(lint), terminal(&lint.page(), style))
         }
     }
 }
@@ -96,12 +96,6 @@ fn facts(lint: &Lint) -> String {
     let level = lint.group.default_level().name();
     let (group, fix) = (lint.group.name(), fix_name(lint.fix));
     format!("{group}, {level} by default; fix: {fix}; since {}", lint.since)
-}
-
-/// The doc comment without the space that follows each `///`.
-fn markdown(lint: &Lint) -> String {
-    let lines: Vec<&str> = lint.docs.lines().map(|l| l.strip_prefix(' ').unwrap_or(l)).collect();
-    lines.join("\n").trim().to_owned()
 }
 
 fn bold(text: &str, style: Style) -> String {
@@ -160,7 +154,7 @@ mod tests {
 
         End.
         ");
-        assert!(terminal(page, Style { color: true, unicode: false }).contains("\u{1b}[1mWhat it does\u{1b}[0m"));
+        assert!(terminal(page, Style { color: true, ..Style::default() }).contains("\u{1b}[1mWhat it does\u{1b}[0m"));
     }
 
     #[test]

@@ -4,20 +4,19 @@ use std::io::Write;
 
 use super::args::Ir;
 use super::{Failure, Status, Surroundings};
-use crate::driver::lower_one;
+use crate::driver::on_deep_stack;
+use crate::ir::text;
+use crate::lower::lower;
 use crate::source;
 
 pub(super) fn run(args: &Ir, around: &Surroundings, out: &mut dyn Write) -> Result<Status, Failure> {
     let path = around.current_dir.as_ref().map_or(args.file.clone(), |dir| dir.join(&args.file));
     let file = source::read(&path).map_err(Failure::Message)?;
-    let lowered = lower_one(&file.text)?.map_err(|error| {
+    let print = || lower(&file.text, true).map(|lowered| text::print(&lowered));
+    let printed = on_deep_stack(print)?.map_err(|error| {
         let at = file.line_col(error.span().start);
         Failure::Message(format!("{}:{}:{}: {error}", file.shown, at.line, at.column))
     })?;
-    out.write_all(print(&lowered).as_bytes())?;
+    writeln!(out, "{printed}")?;
     Ok(Status::Clean)
-}
-
-fn print(file: &crate::ir::File) -> String {
-    format!("{file:#?}\n")
 }

@@ -40,7 +40,7 @@ fn style(flag: Option<When>, around: &Surroundings, is_terminal: bool) -> Style 
         When::Auto if around.var("NO_COLOR").is_some_and(|v| !v.is_empty()) => false,
         When::Auto => is_on("CLICOLOR_FORCE") || is_terminal && !dumb && around.var("CLICOLOR") != Some("0"),
     };
-    Style { color, unicode: is_terminal && !dumb }
+    Style { color, unicode: is_terminal && !dumb, width: around.columns.filter(|_| is_terminal) }
 }
 
 #[cfg(test)]

@@ -300,3 +300,13 @@ fn a_closed_pipe_ends_quietly() {
         assert_eq!((status, err.len()), (Status::Found, 0));
     }
 }
+
+#[test]
+fn the_ir_of_a_file_is_printed_as_text_that_reads_back() {
+    let source = "pub static N: AtomicU64 = AtomicU64::new(0);\nfn f() { N.store(N.load(Relaxed) + 1, Relaxed) }\n";
+    let project = Project::new(&[("src/lib.rs", source)]);
+    let (status, out, err) = project.run("ir src/lib.rs");
+    assert_eq!((status, err.as_str()), (Status::Clean, ""));
+    let lowered = crate::lower::lower(source, true).expect("it is Rust");
+    assert_eq!(crate::ir::text::parse(&out), Ok(lowered));
+}

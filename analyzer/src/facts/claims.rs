@@ -8,9 +8,10 @@
 use rustc_hash::FxHashMap;
 
 use super::access::{Key, LocId, OpId, Orders};
+use super::layout::is_marker;
 use super::{Facts, Seen};
 use crate::finding::Site;
-use crate::ir::{EventId, EventKind, ItemKind, Span};
+use crate::ir::{Attr, EventId, EventKind, ItemKind, Span};
 use crate::resolve::{BodyId, DefId};
 use crate::source::{Comment, FileId, SourceFile};
 
@@ -67,7 +68,25 @@ pub(super) fn collect(facts: &Facts<'_>, locations: &Locations<'_>) -> Vec<Claim
             }
         }
     }
+    claims.extend(facts.program.def_ids().flat_map(|def| in_attributes(facts, locations, def)));
     claims
+}
+
+/// `#[pairs_with("Queue::pop")]` on a function.
+fn in_attributes(facts: &Facts<'_>, locations: &Locations<'_>, function: DefId) -> Vec<Claim> {
+    let d = facts.program.def(function);
+    let marked = d.item.attrs.iter().filter(|a| is_marker(a, "pairs_with"));
+    let claim = |attr: &Attr| {
+        let body = facts.program.body_of(function)?;
+        let written = facts.text(Site { file: d.file, span: attr.span });
+        let start = attr.span.start + written.find(&attr.tokens).unwrap_or(0) as u32;
+        let partners = read_names(&attr.tokens, start);
+        let nested = facts.program.body_ids().filter(|b| facts.program.body(*b).owner == function);
+        let acts = acts_of(facts, locations, &nested.collect::<Vec<_>>());
+        let site = Site { file: d.file, span: attr.span };
+        (!acts.is_empty()).then_some(Claim { site, partners, function, body, acts, whole: true })
+    };
+    if d.is_test { Vec::new() } else { marked.filter_map(claim).collect() }
 }
 
 fn bodies_by_file(facts: &Facts<'_>) -> FxHashMap<FileId, Vec<BodyId>> {
@@ -136,7 +155,9 @@ impl Reader<'_, '_> {
             let item = program.def(b.owner).item;
             let ItemKind::Fn(f) = &item.kind else { return false };
             let inside = item.span.contains(comment.span) && comment.span.end <= f.sig_span.start;
-            let above = comment.own_line && self.file.lines().line(item.span.start) == line && !is_within(b.ir.span, comment.span);
+            let above = comment.own_line
+                && self.file.lines().line(item.span.start) == line
+                && !is_within(b.ir.span, comment.span);
             b.parent.is_none() && (inside || above)
         })
     }
@@ -231,7 +252,8 @@ pub(super) fn read_names(text: &str, start: u32) -> Vec<PartnerName> {
         let called = after.len() != rest.len();
         rest = after.trim_start_matches(['`', ']', '"']);
         let next = rest.trim_start();
-        let goes_on = ["and ", "or ", "& "].iter().find_map(|w| next.strip_prefix(w)).or_else(|| next.strip_prefix(','));
+        let goes_on =
+            ["and ", "or ", "& "].iter().find_map(|w| next.strip_prefix(w)).or_else(|| next.strip_prefix(','));
         let ends = next.is_empty() || next.starts_with(|c: char| !c.is_alphanumeric());
         // A lone word with more words behind it is prose: "pairs with the load in pop".
         if !written.contains("::") && !quoted && !called && !ends && goes_on.is_none() {

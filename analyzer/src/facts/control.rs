@@ -1,9 +1,9 @@
 //! Which branch decides whether an operation runs, and what a stretch of code does besides.
 
 use super::{Facts, Flows};
-use crate::ir::{BlockId, Callee, EventId, EventKind, Terminator, ValueId};
-use crate::resolve::BodyId;
+use crate::ir::{BlockId, Call, Callee, EventId, EventKind, Terminator, ValueId};
 use crate::resolve::calls::Target;
+use crate::resolve::{BodyId, Type};
 
 /// A branch on a value.
 #[derive(Clone, Debug)]
@@ -57,6 +57,50 @@ impl Facts<'_> {
             (Some(one), None) => Some(one),
             _ => None,
         }
+    }
+
+    /// Whether the branch is a `debug_assert!`, which decides nothing in a release build.
+    pub fn is_debug_assertion(&self, body: BodyId, decision: &Decision) -> bool {
+        let b = self.program.body(body).ir;
+        let panics = |e: &EventId| match &b.events[e.index()].kind {
+            EventKind::Macro(m) => m.diverges && m.path.last().starts_with("debug_assert"),
+            _ => false,
+        };
+        let ways = self.flow(body).successors(decision.block);
+        ways.iter().any(|to| b.blocks[to.index()].events.iter().any(panics))
+    }
+
+    /// Whether a branch behind `from` decides whether `to` runs, on what a lock's data or a called function that makes
+    /// a read-modify-write has said: by then the matter is settled anew.
+    pub fn is_settled_between(&self, body: BodyId, from: EventId, to: EventId) -> bool {
+        let flow = self.flow(body);
+        let b = self.program.body(body).ir;
+        let settles = |id: EventId, call: &Call| {
+            let by_guard = match &call.callee {
+                Callee::Method { receiver, .. } => {
+                    self.program.autoderef(&self.program.place_type(body, receiver)).iter().any(Type::is_guard)
+                }
+                _ => false,
+            };
+            by_guard || self.seen(body).iter().any(|s| s.event == id && !s.is_direct() && self.op(s.op).kind.is_rmw())
+        };
+        b.events.iter().enumerate().any(|(i, e)| {
+            let id = EventId(i as u32);
+            let EventKind::Call(call) = &e.kind else { return false };
+            if id == to || !flow.reaches(from, id) || !flow.dominates(id, to) || !settles(id, call) {
+                return false;
+            }
+            let Some(said) = self.result_of(body, id) else { return false };
+            b.blocks.iter().enumerate().any(|(n, block)| {
+                let cond = match &block.term {
+                    Terminator::Branch { cond, .. } => *cond,
+                    Terminator::Switch { on, .. } | Terminator::Try { on, .. } => *on,
+                    _ => return false,
+                };
+                let decision = Decision { block: BlockId(n as u32), cond, flows: Flows::default() };
+                self.derives_from(body, cond, said) && self.is_controlled(body, &decision, to)
+            })
+        })
     }
 
     /// The events of blocks that run only by way of `edge`.

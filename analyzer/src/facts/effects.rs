@@ -139,7 +139,7 @@ fn own(facts: &Facts<'_>, body: BodyId) -> Vec<Effect> {
                 add(kind, receiver, local, value);
             }
             EventKind::Macro(m) => {
-                if let Some(kind) = known::of_macro(facts, m) {
+                if let Some(kind) = known::of_macro(facts, body, m) {
                     add(kind, None, None, None);
                 }
             }

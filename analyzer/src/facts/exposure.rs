@@ -10,7 +10,7 @@ use super::access::{Key, LocId};
 use crate::ir::{Base, Callee, EventKind, ItemKind, Proj, Terminator, ValueId, ValueKind, Vis};
 use crate::resolve::calls::Target;
 use crate::resolve::places::PlaceRef;
-use crate::resolve::{BodyId, Known, Type};
+use crate::resolve::{BodyId, DefId, Known, Type};
 
 #[derive(Debug, Default)]
 pub struct Exposure {
@@ -162,13 +162,17 @@ impl Facts<'_> {
         }
     }
 
-    /// Whether the location's name stands in code of its crate that was not understood.
-    fn stands_in_skipped(&self, location: LocId, name: &str) -> bool {
-        let def = match &self.location(location).key {
+    /// The static, the type or the function that a location is part of.
+    pub fn definition_of(&self, location: LocId) -> DefId {
+        match &self.location(location).key {
             Key::Static(d) | Key::Field(d, _) => *d,
             Key::Local(b, _) => self.program.body(*b).owner,
-        };
-        let krate = self.program.def(def).krate;
+        }
+    }
+
+    /// Whether the location's name stands in code of its crate that was not understood.
+    fn stands_in_skipped(&self, location: LocId, name: &str) -> bool {
+        let krate = self.program.def(self.definition_of(location)).krate;
         self.program.crates[krate].files.iter().any(|(file, _)| {
             let Some(Some(ir)) = self.program.files.get(file.0 as usize) else { return false };
             ir.skipped.iter().any(|s| self.sources.file(*file).slice(s.span).contains(name))

@@ -104,22 +104,27 @@ impl Guards {
                 locks.push((lock.clone(), *shared));
             }
         }
-        if self.held.is_empty() {
-            return locks;
-        }
+        locks.extend(self.held_at(facts, body, event).map(|h| (h.lock.clone(), h.shared)));
+        locks
+    }
+
+    /// The stretches that surely cover `event`.
+    pub fn held_at<'g>(
+        &'g self,
+        facts: &Facts<'_>,
+        body: BodyId,
+        event: EventId,
+    ) -> impl Iterator<Item = &'g Held> + use<'g> {
+        let bits = if self.held.is_empty() { 0 } else { self.bits_at(facts, body, event) };
+        self.held.iter().enumerate().filter(move |(i, _)| bits & (1 << i) != 0).map(|(_, h)| h)
+    }
+
+    fn bits_at(&self, facts: &Facts<'_>, body: BodyId, event: EventId) -> u64 {
         let flow = facts.flow(body);
         let block = flow.block_of(event);
-        let mut bits = self.entry[block.index()];
         let events = &facts.program.body(body).ir.blocks[block.index()].events;
-        for &e in &events[..flow.position(event).min(events.len())] {
-            bits = self.step(facts, body, e, bits);
-        }
-        for (i, h) in self.held.iter().enumerate() {
-            if bits & (1 << i) != 0 {
-                locks.push((h.lock.clone(), h.shared));
-            }
-        }
-        locks
+        let before = &events[..flow.position(event).min(events.len())];
+        before.iter().fold(self.entry[block.index()], |bits, e| self.step(facts, body, *e, bits))
     }
 
     fn step(&self, facts: &Facts<'_>, body: BodyId, event: EventId, mut bits: u64) -> u64 {
@@ -133,6 +138,21 @@ impl Guards {
         bits
     }
 
+    /// What is held where ways meet. A lock that one call has taken on one way and another call on another is held.
+    fn join(&self, ways: &[u64]) -> u64 {
+        let on_all = ways.iter().fold(u64::MAX, |all, way| all & way);
+        let on_some = ways.iter().fold(0, |any, way| any | way);
+        let of_lock = |lock: &Lock| {
+            let same = self.held.iter().enumerate().filter(|(_, h)| h.lock == *lock);
+            same.fold(0, |bits, (i, _)| bits | 1_u64 << i)
+        };
+        let taken = self.held.iter().enumerate().filter(|(i, h)| {
+            let bits = of_lock(&h.lock);
+            on_some & 1 << i != 0 && ways.iter().all(|way| way & bits != 0)
+        });
+        taken.fold(on_all, |bits, (i, _)| bits | 1 << i)
+    }
+
     fn solve(&mut self, facts: &Facts<'_>, body: BodyId) {
         let blocks = &facts.program.body(body).ir.blocks;
         let flow = facts.flow(body);
@@ -143,16 +163,13 @@ impl Guards {
             changed = false;
             for (i, block) in blocks.iter().enumerate() {
                 if i > 0 {
-                    let mut new = u64::MAX;
-                    for p in flow.predecessors(BlockId(i as u32)) {
-                        let mut out = entry[p.index()];
-                        if out != u64::MAX {
-                            for e in &blocks[p.index()].events {
-                                out = self.step(facts, body, *e, out);
-                            }
-                        }
-                        new &= out;
-                    }
+                    let leaving = |p: &BlockId| {
+                        let out = entry[p.index()];
+                        let events = blocks[p.index()].events.iter();
+                        if out == u64::MAX { out } else { events.fold(out, |bits, e| self.step(facts, body, *e, bits)) }
+                    };
+                    let ways: Vec<u64> = flow.predecessors(BlockId(i as u32)).iter().map(leaving).collect();
+                    let new = self.join(&ways);
                     if new != entry[i] {
                         entry[i] = new;
                         changed = true;
@@ -239,7 +256,8 @@ fn acquisition(facts: &Facts<'_>, body: BodyId, event: EventId, call: &crate::ir
             return None;
         }
         let holders = holders(facts, body, event).unwrap_or_default();
-        return Some(Held { lock: lock_of(facts, &place), shared, acquired: event, holders, by_call: false });
+        let lock = lock_in_helper(facts, body, call).unwrap_or_else(|| lock_of(facts, &place));
+        return Some(Held { lock, shared, acquired: event, holders, by_call: false });
     }
     // A raw lock: taken by a call that returns nothing, given back by `unlock`.
     let returns_nothing =
@@ -256,6 +274,26 @@ fn lock_of(facts: &Facts<'_>, place: &crate::resolve::places::PlaceRef) -> Lock 
             _ => Lock::Named(place.display(facts.program)),
         },
     }
+}
+
+/// The lock that a method of the crates takes to hand out its guard: `fn rows(&self) -> MutexGuard<…> { self.rows.lock() }`.
+fn lock_in_helper(facts: &Facts<'_>, body: BodyId, call: &crate::ir::Call) -> Option<Lock> {
+    let crate::resolve::calls::Target::Fn(def) = facts.program.target(body, call) else { return None };
+    let callee = facts.program.body_of(def)?;
+    let mut taken = facts.program.body(callee).ir.events.iter().filter_map(|e| match &e.kind {
+        EventKind::Call(crate::ir::Call { callee: Callee::Method { receiver, name, .. }, .. })
+            if ACQUIRING.contains(&name.as_str())
+                && matches!(
+                    facts.program.place_type(callee, receiver).peeled(),
+                    Type::Known(Known::Mutex | Known::RwLock, _) | Type::External(..)
+                ) =>
+        {
+            Some(lock_of(facts, &facts.program.place_ref(callee, receiver)))
+        }
+        _ => None,
+    });
+    let lock = taken.next().filter(|l| matches!(l, Lock::Location(_)))?;
+    taken.next().is_none().then_some(lock)
 }
 
 /// The variables that keep the guard alive; `None` if it is a temporary.
@@ -324,7 +362,7 @@ fn is_same_guard(facts: &Facts<'_>, body: BodyId, value: ValueId, guard: ValueId
 /// Whether the lock is given back at this event.
 fn ends(facts: &Facts<'_>, body: BodyId, event: EventId, held: &Held) -> bool {
     match &facts.event(body, event).kind {
-        EventKind::ScopeEnd(l) => held.holders.contains(l),
+        EventKind::ScopeEnd(l) => held.holders.contains(l) && !is_moved_on(facts, body, *l, &held.holders),
         EventKind::Call(call) => match &call.callee {
             Callee::Path(p) if p.last() == "drop" => {
                 call.args.iter().any(|v| reads_local(facts, body, *v, &held.holders))
@@ -341,9 +379,24 @@ fn ends(facts: &Facts<'_>, body: BodyId, event: EventId, held: &Held) -> bool {
     }
 }
 
+/// Whether another of the holders was given the guard by this one: `match m.try_lock() { Ok(g) => g, … }`.
+fn is_moved_on(facts: &Facts<'_>, body: BodyId, local: LocalId, holders: &[LocalId]) -> bool {
+    let init = |l: &LocalId| facts.program.body(body).ir.locals[l.index()].init;
+    let own = init(&local);
+    let gives = |value: ValueId| match facts.value(body, value) {
+        ValueKind::Read(p) => matches!(p.base, crate::ir::Base::Local(l, _) if l == local),
+        _ => own == Some(value),
+    };
+    holders.iter().filter(|h| **h != local).filter_map(init).any(|v| match facts.value(body, v) {
+        ValueKind::Phi(ways) => ways.iter().any(|(_, v)| gives(*v)),
+        _ => gives(v),
+    })
+}
+
 fn reads_local(facts: &Facts<'_>, body: BodyId, value: ValueId, locals: &[LocalId]) -> bool {
     match facts.value(body, value) {
         ValueKind::Read(p) => matches!(p.base, crate::ir::Base::Local(l, _) if locals.contains(&l)),
+        ValueKind::Mutated { before, .. } => reads_local(facts, body, *before, locals),
         ValueKind::Phi(_) | ValueKind::Event(_) | ValueKind::Part { .. } => {
             let init = |l: &LocalId| facts.program.body(body).ir.locals[l.index()].init;
             locals.iter().any(|l| init(l) == Some(value))

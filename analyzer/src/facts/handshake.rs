@@ -39,6 +39,8 @@ pub struct Handshake {
 pub struct Handshakes {
     pub all: Vec<Handshake>,
     taking_part: FxHashSet<LocId>,
+    /// Locations that some body reads in one order and another body in the other.
+    compared: FxHashSet<LocId>,
 }
 
 /// What a side does on the strength of its read.
@@ -75,7 +77,61 @@ pub(super) fn collect(facts: &Facts<'_>) -> Handshakes {
             }
         }
     }
+    found.compared = read_in_both_orders(facts);
+    found.compared.extend(in_total_order(facts));
     found
+}
+
+/// Locations that different readers read in different orders (independent reads of independent writes).
+fn read_in_both_orders(facts: &Facts<'_>) -> FxHashSet<LocId> {
+    let mut orders: FxHashSet<(LocId, LocId)> = FxHashSet::default();
+    for body in facts.bodies_with_ops().filter(|b| facts.seen(*b).len() <= MAX_OPS) {
+        let loads: Vec<&Seen> = facts.seen(body).iter().filter(|s| facts.op(s.op).kind == AtomicOpKind::Load).collect();
+        for a in &loads {
+            for b in loads.iter().filter(|b| b.event != a.event) {
+                let (Some(x), Some(y)) = (facts.op(a.op).location, facts.op(b.op).location) else { continue };
+                if x != y && facts.flow(body).reaches(a.event, b.event) {
+                    orders.insert((x, y));
+                }
+            }
+        }
+    }
+    orders.iter().filter(|(x, y)| orders.contains(&(*y, *x))).map(|(x, _)| *x).collect()
+}
+
+/// Locations that are accessed `SeqCst` in one call with other ones, or with a fence: the total order may be used in a
+/// way that no pair of functions shows.
+fn in_total_order(facts: &Facts<'_>) -> FxHashSet<LocId> {
+    let mut found = FxHashSet::default();
+    for body in facts.bodies_with_ops() {
+        let total = facts.seen(body).iter().filter(|s| s.orders.success == Order::Known(Ordering::SeqCst));
+        let mut locations: Vec<LocId> = total.filter_map(|s| facts.op(s.op).location).collect();
+        locations.sort_unstable();
+        locations.dedup();
+        let events = facts.program.body(body).ir.events.len() as u32;
+        let fenced = || {
+            (0..events).map(EventId).any(|e| {
+                !matches!(facts.event(body, e).kind, EventKind::Await(_) | EventKind::Opaque)
+                    && !facts.seen(body).iter().any(|s| s.event == e && s.is_direct())
+                    && has_full_fence(facts, body, e, 0)
+            })
+        };
+        if locations.len() > 1 || !locations.is_empty() && fenced() {
+            found.extend(locations);
+        }
+    }
+    found
+}
+
+fn has_full_fence(facts: &Facts<'_>, body: BodyId, event: EventId, depth: u32) -> bool {
+    match &facts.event(body, event).kind {
+        EventKind::Fence { .. } => is_full_barrier(facts, body, event, depth),
+        EventKind::Call(_) => facts.calls(body).iter().filter(|(e, _)| *e == event).any(|(_, c)| {
+            let events = facts.program.body(*c).ir.events.len() as u32;
+            depth < 2 && (0..events).any(|e| has_full_fence(facts, *c, EventId(e), depth + 1))
+        }),
+        _ => false,
+    }
 }
 
 fn pairs_of(facts: &Facts<'_>, body: BodyId, pairs: &mut FxHashMap<(LocId, LocId), Vec<StoreLoad>>) {
@@ -170,6 +226,16 @@ impl Facts<'_> {
         self.handshakes().taking_part.contains(&location)
     }
 
+    /// Whether the order in which several readers see this location and another change may matter.
+    pub fn is_compared_with_others(&self, location: LocId) -> bool {
+        self.handshakes().compared.contains(&location)
+    }
+
+    /// A sequentially consistent fence.
+    pub fn is_total_fence(&self, body: BodyId, event: EventId) -> bool {
+        matches!(self.event(body, event).kind, EventKind::Fence { .. }) && is_full_barrier(self, body, event, 0)
+    }
+
     /// What the side does depending on what it reads, the other having written like `other`.
     pub fn stake(&self, side: &StoreLoad, other: &StoreLoad) -> Option<Stake> {
         let body = side.body;
@@ -201,13 +267,13 @@ impl Facts<'_> {
             (Some(Stake::Sleeps), Some(Stake::Wakes)) | (Some(Stake::Wakes), Some(Stake::Sleeps)) => true,
             (Some(Stake::Enters), Some(Stake::Enters)) => true,
             // Elements of one table that are probed one after the other confirm nothing.
-            (Some(Stake::Validates), _) => handshake.locations.0 != handshake.locations.1 && self.decides(&b),
-            (_, Some(Stake::Validates)) => handshake.locations.0 != handshake.locations.1 && self.decides(&a),
+            (Some(Stake::Validates), _) => handshake.locations.0 != handshake.locations.1 && self.steers(&b),
+            (_, Some(Stake::Validates)) => handshake.locations.0 != handshake.locations.1 && self.steers(&a),
             _ => false,
         }
     }
 
-    fn decides(&self, side: &StoreLoad) -> bool {
+    fn steers(&self, side: &StoreLoad) -> bool {
         self.decisions(side.body)
             .iter()
             .any(|d| d.flows.ops.contains(&side.read) || d.flows.compared.contains(&side.read))

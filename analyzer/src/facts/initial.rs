@@ -2,6 +2,7 @@
 
 use super::Facts;
 use super::access::{Key, LocId};
+use crate::finding::Site;
 use crate::ir::{Base, Callee, EventKind, ItemKind, Terminator, ValueId, ValueKind};
 use crate::resolve::{BodyId, Type};
 
@@ -10,6 +11,7 @@ use crate::resolve::{BodyId, Type};
 pub enum Initial {
     Int(i128),
     Bool(bool),
+    Null,
     /// Given by the caller of the constructor, as it is.
     Parameter,
     /// Computed, or made in a way that is not followed.
@@ -19,12 +21,21 @@ pub enum Initial {
 impl Facts<'_> {
     /// The values that a location starts with, one for each place in the source that makes its owner.
     pub fn initial_values(&self, location: LocId) -> Vec<Initial> {
+        self.initial_places(location).into_iter().map(|(initial, _)| initial).collect()
+    }
+
+    /// The same, each with where it stands; a derived `Default` stands nowhere.
+    pub fn initial_places(&self, location: LocId) -> Vec<(Initial, Option<Site>)> {
         let mut found = Vec::new();
+        let at = |body: BodyId, v: ValueId| (self.initial(body, v, 0), Some(self.site(body, self.value_span(body, v))));
         match &self.location(location).key {
-            Key::Static(def) => found.extend(self.program.body_of(*def).and_then(|b| self.returned_initial(b))),
+            Key::Static(def) => {
+                let returned = self.program.body_of(*def).and_then(|b| Some((b, self.result_value(b)?)));
+                found.extend(returned.map(|(b, v)| at(b, v)));
+            }
             Key::Local(body, local) => {
                 let init = self.program.body(*body).ir.locals.get(local.index()).and_then(|l| l.init);
-                found.extend(init.map(|v| self.initial(*body, v, 0)));
+                found.extend(init.map(|v| at(*body, v)));
             }
             Key::Field(adt, field) => {
                 let field = field.split('.').next().unwrap_or(field);
@@ -40,18 +51,24 @@ impl Facts<'_> {
                             continue;
                         }
                         let init = fields.iter().find(|(f, _)| f == field);
-                        found.extend(init.map(|(_, v)| self.initial(body, *v, 0)));
+                        found.extend(init.map(|(_, v)| at(body, *v)));
                     }
                 }
                 if self.program.derives(*adt, "Default") {
-                    found.push(match self.location(location).value_type {
-                        Type::Prim("bool") => Initial::Bool(false),
-                        _ => Initial::Int(0),
-                    });
+                    found.push((self.default_value(location), None));
                 }
             }
         }
         found
+    }
+
+    fn default_value(&self, location: LocId) -> Initial {
+        let loc = self.location(location);
+        match loc.value_type {
+            Type::Prim("bool") => Initial::Bool(false),
+            _ if loc.atomic.is_some_and(|a| a.is_pointer()) => Initial::Null,
+            _ => Initial::Int(0),
+        }
     }
 
     /// Whether it is known that the location starts with this number, wherever its owner is made.
@@ -60,9 +77,9 @@ impl Facts<'_> {
         !all.is_empty() && all.iter().all(|i| *i == Initial::Int(n))
     }
 
-    fn returned_initial(&self, body: BodyId) -> Option<Initial> {
+    fn result_value(&self, body: BodyId) -> Option<ValueId> {
         self.program.body(body).ir.blocks.iter().find_map(|b| match b.term {
-            Terminator::Return(Some(v)) => Some(self.initial(body, v, 0)),
+            Terminator::Return(Some(v)) => Some(v),
             _ => None,
         })
     }
@@ -87,7 +104,17 @@ impl Facts<'_> {
             ValueKind::Event(e) => match &self.event(body, *e).kind {
                 EventKind::Call(call) => match (&call.callee, &call.args[..]) {
                     (Callee::Path(p), [v, ..]) if matches!(p.last(), "new" | "from" | "const_new") => again(*v),
-                    (Callee::Path(p), []) if p.last() == "default" => Initial::Int(0),
+                    (Callee::Path(p), []) if matches!(p.last(), "null" | "null_mut") => Initial::Null,
+                    (Callee::Path(p), []) if p.last() == "default" => match self.program.type_of(body, value) {
+                        Type::Atomic(a, _) if a.is_pointer() => Initial::Null,
+                        _ => Initial::Int(0),
+                    },
+                    (Callee::Method { receiver, name, .. }, []) if matches!(name.as_str(), "cast" | "cast_mut") => {
+                        match receiver.base {
+                            Base::Local(_, v) | Base::Value(v) if receiver.proj.is_empty() => again(v),
+                            _ => Initial::Other,
+                        }
+                    }
                     (Callee::Method { receiver, name, .. }, []) if name == "into" => match receiver.base {
                         Base::Local(_, v) | Base::Value(v) if receiver.proj.is_empty() => again(v),
                         _ => Initial::Other,
@@ -103,7 +130,8 @@ impl Facts<'_> {
     fn initial_of_const(&self, body: BodyId, path: &crate::ir::Path, depth: u32) -> Initial {
         match self.program.resolve_value(body, path) {
             crate::resolve::Res::Def(d) if matches!(self.program.def(d).item.kind, ItemKind::Const { .. }) => {
-                let returned = self.program.body_of(d).filter(|_| depth < 4).and_then(|b| self.returned_initial(b));
+                let body = self.program.body_of(d).filter(|_| depth < 4);
+                let returned = body.and_then(|b| Some(self.initial(b, self.result_value(b)?, 0)));
                 returned.unwrap_or(Initial::Other)
             }
             _ => Initial::Other,

@@ -210,11 +210,9 @@ impl<'f, 'a> Names<'f, 'a> {
             let lowered = program.files.get(i).is_some_and(Option::is_some);
             let heads = count(&file.text, "fn ", last);
             let names = || self.functions_called(last).iter().filter(|f| program.def(**f).file.0 as usize == i).count();
+            let of_owner = || qualifier.is_none_or(|q| q == "Self" || file.text.contains(q));
             let made_by_macro = || file.text.contains("fn $") && uses_in_code(file, last);
-            match lowered {
-                true => heads > names() || made_by_macro(),
-                false => heads > 0 && qualifier.is_none_or(|q| file.text.contains(q)) || made_by_macro(),
-            }
+            of_owner() && (heads > if lowered { names() } else { 0 } || made_by_macro())
         })
     }
 

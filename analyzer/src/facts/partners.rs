@@ -8,7 +8,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Facts;
-use super::access::{Key, LocId, Order, OpId, resolve_order};
+use super::access::{Key, LocId, OpId, Order, resolve_order};
 use super::claims::{Act, Claim, Locations, PartnerName, acts_of, collect};
 use super::partner_names::{Named, Names};
 use crate::ir::{Callee, EventId, EventKind, Ordering};
@@ -140,6 +140,7 @@ impl Judge<'_, '_> {
             for (_, callee) in self.facts.calls(body) {
                 todo.extend(of(&program.body(*callee).owner));
             }
+            todo.extend(self.dropped_in(body).iter().flat_map(of));
             for event in &program.body(body).ir.events {
                 match &event.kind {
                     EventKind::Opaque => reach.open = true,
@@ -162,20 +163,24 @@ impl Judge<'_, '_> {
                         }
                         _ => {}
                     },
-                    EventKind::ScopeEnd(local) => {
-                        let init = program.body(body).ir.locals.get(local.index()).and_then(|l| l.init);
-                        if let Some(Type::Adt(adt, _)) = init.map(|v| program.type_of(body, v)) {
-                            let mut drops = Vec::new();
-                            self.names.drops_of(adt, 0, &mut drops);
-                            todo.extend(drops.iter().flat_map(of));
-                        }
-                    }
                     _ => {}
                 }
             }
         }
         self.add_own_operations(&mut reach);
         reach
+    }
+
+    /// The `drop`s of the values that a body keeps in variables.
+    fn dropped_in(&self, body: BodyId) -> Vec<DefId> {
+        let program = self.facts.program;
+        let mut drops = Vec::new();
+        for value in program.body(body).ir.locals.iter().filter_map(|l| l.init) {
+            if let Type::Adt(adt, _) = program.type_of(body, value) {
+                self.names.drops_of(adt, 0, &mut drops);
+            }
+        }
+        drops
     }
 
     /// What the bodies do themselves, for those that lie deeper than helpers are looked through.
@@ -190,7 +195,12 @@ impl Judge<'_, '_> {
                 // An operation whose memory nobody on the way knows may be on any location.
                 reach.open |= !resolved;
                 if op.location.is_some() && known.insert(seen.op) {
-                    reach.acts.push(Act { op: seen.op, at: (body, seen.event), location: op.location, orders: op.orders });
+                    reach.acts.push(Act {
+                        op: seen.op,
+                        at: (body, seen.event),
+                        location: op.location,
+                        orders: op.orders,
+                    });
                 }
             }
         }

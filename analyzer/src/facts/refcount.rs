@@ -3,7 +3,8 @@
 use super::Facts;
 use super::access::{LocId, OpId, Seen};
 use super::control::Decision;
-use crate::ir::{AtomicOpKind, EventId, EventKind, ItemKind, Pattern, Terminator, ValueId, ValueKind};
+use super::role::RoleKind;
+use crate::ir::{AtomicOpKind, BinOp, EventId, EventKind, ItemKind, Pattern, Terminator, ValueId, ValueKind};
 use crate::resolve::places::Root;
 use crate::resolve::{BodyId, DefId, Type};
 
@@ -301,5 +302,59 @@ impl Facts<'_> {
     fn expects_nothing(&self, cas: OpId) -> bool {
         let op = self.op(cas);
         op.expected().is_some_and(|v| self.is_static_address(op.body, v, 0))
+    }
+}
+
+impl Facts<'_> {
+    /// The raises of a count of handles that nothing keeps from passing its greatest value: owners of an object, readers
+    /// that a lock lets in. The count goes down when a handle is dropped, but a handle can be forgotten.
+    pub fn unbounded_raises(&self, location: LocId) -> Vec<OpId> {
+        let mut raises: Vec<OpId> = self
+            .location(location)
+            .ops
+            .iter()
+            .copied()
+            .filter(|&o| self.op(o).kind == AtomicOpKind::FetchAdd && !self.context(o).exclusive)
+            .filter(|&o| !self.is_bounded_raise(o))
+            .collect();
+        let counts = || match self.role(location).kind {
+            RoleKind::Refcount | RoleKind::Lock => true,
+            // What the raise found decides whether a handle is given.
+            _ => raises.iter().any(|r| self.result_decides(*r)),
+        };
+        let handles = || !self.dropped_by(location).is_empty() && counts();
+        if !raises.is_empty() && !self.is_owner_count(location) && !handles() {
+            raises.clear();
+        }
+        raises
+    }
+
+    fn result_decides(&self, op: OpId) -> bool {
+        let body = self.op(op).body;
+        let own = |i: &usize| self.seen(body)[*i].op == op;
+        self.op(op).result.is_some()
+            && self.decisions(body).iter().any(|d| d.flows.ops.iter().chain(&d.flows.compared).any(own))
+    }
+
+    /// The old count is compared with a bound, or handed to something that may do so.
+    fn is_bounded_raise(&self, raise: OpId) -> bool {
+        let op = self.op(raise);
+        let Some(result) = op.result else { return false };
+        let ir = self.program.body(op.body).ir;
+        let from_result = |v: ValueId| self.derives_from(op.body, v, result);
+        let bound = |v: ValueId| !matches!(self.value(op.body, v), ValueKind::Int(0 | 1));
+        let compared = ir.values.iter().any(|v| match &v.kind {
+            ValueKind::Binary(BinOp::Gt | BinOp::Ge | BinOp::Lt | BinOp::Le, l, r) => {
+                from_result(*l) && bound(*r) || from_result(*r) && bound(*l)
+            }
+            _ => false,
+        });
+        let passed = ir.events.iter().any(|e| match &e.kind {
+            EventKind::Call(call) => call.args.iter().any(|v| from_result(*v)),
+            EventKind::Macro(m) => m.args.iter().any(|v| from_result(*v)),
+            _ => false,
+        });
+        let returned = ir.blocks.iter().any(|b| matches!(b.term, Terminator::Return(Some(v)) if v == result));
+        compared || passed || returned
     }
 }

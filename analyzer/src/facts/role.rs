@@ -91,6 +91,9 @@ fn kind(facts: &Facts<'_>, location: LocId, ops: &[&Op<'_>], t: &Tally) -> RoleK
         return RoleKind::PublishedPointer;
     }
     let counts = t.adds > 0 && ops.iter().any(|o| o.kind == AtomicOpKind::FetchSub && facts.tests_for_last(o));
+    if facts.sequence(location).is_some() {
+        return RoleKind::Sequence;
+    }
     // A reader-writer lock counts too; what tells a reference count apart is that its last owner frees.
     if counts && !is_lock(facts, ops) || t.adds + t.cas > 0 && t.subs > 0 && facts.is_owner_count(location) {
         return RoleKind::Refcount;

@@ -367,6 +367,6 @@ impl Walk<'_, '_> {
     }
 }
 
-pub(super) fn is_comparison(op: BinOp) -> bool {
+pub fn is_comparison(op: BinOp) -> bool {
     matches!(op, BinOp::Eq | BinOp::Ne | BinOp::Lt | BinOp::Le | BinOp::Gt | BinOp::Ge)
 }

@@ -2,8 +2,11 @@
 
 // modules: begin
 pub mod arc_count_race;
+pub mod atomic_under_lock;
 pub mod broken_pairing;
 pub mod leaked_atomic;
+pub mod missing_target_has_atomic;
 pub mod unbounded_send_sync;
 pub mod unfulfilled_suppression;
+pub mod unshared_atomic;
 // modules: end

@@ -1,6 +1,7 @@
 //! Cache lines.
 
 // modules: begin
+pub mod excessive_padding;
 pub mod ineffective_padding;
 pub mod unpadded_hot_atomics;
 pub mod unpadded_shards;

@@ -2,6 +2,8 @@
 
 // modules: begin
 pub mod hand_rolled_spinlock;
+pub mod io_under_lock;
+pub mod lost_wakeup;
 pub mod spin_in_async;
 pub mod spin_without_hint;
 // modules: end

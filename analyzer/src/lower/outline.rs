@@ -9,16 +9,17 @@ use crate::ir::outline::{NodeId, NodeKind, Outline};
 
 /// The outline of a file; empty if it does not parse. The calling thread must have [`STACK`](super::STACK).
 pub fn outline(text: &str) -> Outline {
-    let mut walk = Walk { source: &Source::new(text, &[]), outline: Outline::default(), at: None };
-    if u32::try_from(text.len()).is_ok()
-        && limits::check(text, true).is_ok()
-        && let Ok(tree) = parse(walk.source)
-    {
+    let Some(spared) = limits::check(text, true).ok().filter(|_| u32::try_from(text.len()).is_ok()) else {
+        return Outline::default();
+    };
+    let source = Source::new(text, &spared);
+    let mut walk = Walk { source: &source, outline: Outline::default(), at: None };
+    if let Ok(tree) = parse(&source) {
         walk.items(&tree.items);
-        drop(tree);
     }
+    let outline = walk.outline;
     proc_macro2::extra::invalidate_current_thread_spans();
-    walk.outline
+    outline
 }
 
 struct Walk<'a> {

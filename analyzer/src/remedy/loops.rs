@@ -165,9 +165,8 @@ pub fn to_rmw(cx: &Cx<'_>, body: BodyId, op: &Op<'_>, method: &str) -> Option<Fi
     let around = loop_around(&mend, attempt.node)?;
     let looped = Looped::of(&mend, op, &attempt, around)?;
     let single = looped.single(&mend, op, method)?;
-    let receiver = mend.text(attempt.receiver);
     let ordering = looped.ordering(&mend, op)?;
-    let call = format!("{receiver}.{}({}, {ordering})", single.method, single.operand);
+    let call = format!("{}{}({}, {ordering})", mend.up_to_method(&attempt), single.method, single.operand);
     looped.rewrite(&mut mend, &call)?;
     mend.finish(format!("make it one `{}`", single.method), Applicability::MachineApplicable)
 }

@@ -71,7 +71,7 @@ where
     }
 
     fn call(&self, mend: &Mend<'_, 'a>, single: &Single) -> String {
-        format!("{}.{}({}, {})", self.receiver(mend), single.method, single.operand, self.ordering)
+        format!("{}{}({}, {})", mend.up_to_method(&self.write), single.method, single.operand, self.ordering)
     }
 
     /// `x.store(x.load(o) + n, o);`

@@ -8,8 +8,8 @@ use codespan_reporting::diagnostic::{Diagnostic as Shown, Label as Mark, LabelSt
 use codespan_reporting::files::{Error, Files};
 use codespan_reporting::term::{Chars, Config, WriteStyle, emit_to_write_style};
 
-use super::{Style, locus, range, table};
-use crate::finding::Label;
+use super::{Style, locus, range, table, wrap};
+use crate::finding::{Applicability, Fix, Label};
 use crate::report::{Diagnostic, Severity};
 use crate::source::LineIndex;
 use crate::source::{FileId, Sources};
@@ -27,7 +27,7 @@ pub fn diagnostic(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> S
         code: diagnostic.code(),
         message: diagnostic.message.clone(),
         labels: labels(diagnostic, sources),
-        notes: notes(diagnostic, sources),
+        notes: notes(diagnostic, sources, style),
     };
     let text = match has_long_line(diagnostic, sources) {
         true => None,
@@ -73,13 +73,43 @@ fn labels(diagnostic: &Diagnostic, sources: &Sources) -> Vec<Mark<FileId>> {
     [mark(&diagnostic.primary, LabelStyle::Primary)].into_iter().chain(secondary).collect()
 }
 
-/// Notes, the schedule, the remedy, where to read more.
-fn notes(diagnostic: &Diagnostic, sources: &Sources) -> Vec<String> {
+/// Notes, the schedule, the remedy, what can be fixed how, where to read more.
+fn notes(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> Vec<String> {
+    let width = style.width.map(|w| w.saturating_sub(margin(diagnostic, sources)).max(NARROWEST));
     let mut notes = diagnostic.notes.clone();
-    notes.extend(diagnostic.interleaving.as_ref().map(|i| table::table(i, sources)));
     notes.extend(diagnostic.help.as_ref().map(|h| format!("help: {h}")));
+    notes.extend(diagnostic.fixes.iter().find_map(offer));
     notes.extend(diagnostic.lint.map(|l| format!("more: cargo atomic-lint explain {}", l.name)));
+    if let Some(width) = width {
+        notes.iter_mut().for_each(|note| *note = wrap::text(note, width).join("\n"));
+    }
+    if let Some(interleaving) = diagnostic.shown_interleaving() {
+        notes.insert(diagnostic.notes.len(), table::table(interleaving, sources, width));
+    }
     notes
+}
+
+/// What can be had without writing it.
+fn offer(fix: &Fix) -> Option<String> {
+    let command = match fix.applicability {
+        Applicability::MachineApplicable => "cargo atomic-lint fix",
+        Applicability::MaybeIncorrect => "cargo atomic-lint fix --unsafe-fixes",
+        Applicability::HasPlaceholders => return None,
+    };
+    Some(format!("fix: {} (`{command}`)", fix.title))
+}
+
+/// No terminal is taken to be narrower than this: words would stand alone.
+const NARROWEST: usize = 40;
+
+/// What stands in front of a note: the column of line numbers and ` = `.
+fn margin(diagnostic: &Diagnostic, sources: &Sources) -> usize {
+    let line = |label: &Label| {
+        let file = sources.file(label.site.file);
+        file.lines().line(range(&file.text, label.site).end as u32)
+    };
+    let labels = [&diagnostic.primary].into_iter().chain(&diagnostic.secondary);
+    labels.map(line).max().unwrap_or(1).to_string().len() + 3
 }
 
 fn has_long_line(diagnostic: &Diagnostic, sources: &Sources) -> bool {

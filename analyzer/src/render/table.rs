@@ -1,24 +1,70 @@
 //! The schedule of threads behind a finding, as a table: numbered steps, a column per thread, the watched value.
 
+use super::wrap;
 use crate::finding::{Interleaving, Step};
 use crate::source::Sources;
 
-/// The table's lines, joined; the first one is the head.
+/// The table's lines, joined; the first one is the head. Cells are broken where the table is wider than `width`.
 ///
 /// ```text
 ///   thread A          thread B          hits
 /// 1 load → 5                            5
 /// 2                   load → 5          5
 /// ```
-pub fn table(interleaving: &Interleaving, sources: &Sources) -> String {
+pub fn table(interleaving: &Interleaving, sources: &Sources, width: Option<usize>) -> String {
     let Interleaving { threads, watched, steps } = interleaving;
     let mut rows = vec![head(threads, watched)];
     rows.extend(steps.iter().enumerate().map(|(n, step)| row(n + 1, step, threads.len(), sources)));
+    let mut widths = widths(&rows);
+    if let Some(width) = width {
+        narrow(&mut widths, width);
+    }
+    let lines: Vec<String> = rows.iter().flat_map(|row| lines(row, &widths)).collect();
+    lines.join("\n")
+}
+
+/// Rows of cells as lines of columns: numbers first, close to what they count.
+pub(super) fn aligned(rows: &[Vec<String>]) -> String {
+    let widths = widths(rows);
+    rows.iter().map(|row| line(row, &widths)).collect::<Vec<_>>().join("\n")
+}
+
+fn widths(rows: &[Vec<String>]) -> Vec<usize> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|r| r.get(column)).map(|c| c.chars().count()).max();
-    let widths: Vec<usize> = (0..columns).map(|c| width(c).unwrap_or(0)).collect();
-    let lines: Vec<String> = rows.iter().map(|row| line(row, &widths)).collect();
-    lines.join("\n")
+    (0..columns).map(|c| width(c).unwrap_or(0)).collect()
+}
+
+/// Takes from the widest columns until the table fits, or none can be broken any more.
+fn narrow(widths: &mut [usize], width: usize) {
+    const NARROWEST: usize = 10;
+    let total = |widths: &[usize]| -> usize { widths.iter().sum::<usize>() + gaps(widths.len()) };
+    while total(widths) > width {
+        // The last of equals: what is far right is read last.
+        let widest = widths.iter_mut().max();
+        match widest {
+            Some(w) if *w > NARROWEST => *w -= 1,
+            _ => return,
+        }
+    }
+}
+
+/// The spaces between so many columns.
+fn gaps(columns: usize) -> usize {
+    (0..columns.saturating_sub(1)).map(gap).sum()
+}
+
+/// The spaces behind a column: the first one holds the numbers of the steps.
+fn gap(column: usize) -> usize {
+    if column == 0 { 1 } else { 4 }
+}
+
+/// The lines that one row takes.
+fn lines(row: &[String], widths: &[usize]) -> Vec<String> {
+    let cells: Vec<Vec<String>> = row.iter().zip(widths).map(|(cell, width)| wrap::text(cell, *width)).collect();
+    let height = cells.iter().map(Vec::len).max().unwrap_or(0);
+    let cell = |column: usize, n: usize| cells[column].get(n).cloned().unwrap_or_default();
+    (0..height).map(|n| line(&(0..cells.len()).map(|c| cell(c, n)).collect::<Vec<_>>(), widths)).collect()
 }
 
 fn head(threads: &[String], watched: &str) -> Vec<String> {
@@ -48,13 +94,44 @@ fn row(number: usize, step: &Step, threads: usize, sources: &Sources) -> Vec<Str
 fn line(cells: &[String], widths: &[usize]) -> String {
     let mut line = String::new();
     for (n, (cell, width)) in cells.iter().zip(widths).enumerate() {
-        let gap = match n {
-            0 => 1,
-            _ => 4,
-        };
         line.push_str(cell);
-        line.extend(std::iter::repeat_n(' ', width - cell.chars().count() + gap));
+        // A word that is longer than its column sticks out.
+        line.extend(std::iter::repeat_n(' ', width.saturating_sub(cell.chars().count()) + gap(n)));
     }
     line.truncate(line.trim_end().len());
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schedule() -> Interleaving {
+        Interleaving::new(&["thread A", "thread B"], "head")
+            .step(0, None, "loads the head of the list and looks inside", "n1")
+            .step(1, None, "pops n1 and frees it", "n2")
+            .ending("n1 is gone")
+    }
+
+    #[test]
+    fn a_table_that_fits_is_one_line_a_step() {
+        let sources = Sources::default();
+        let wide = table(&schedule(), &sources, Some(100));
+        assert_eq!(wide, table(&schedule(), &sources, None));
+        assert_eq!(wide.lines().count(), 3);
+    }
+
+    #[test]
+    fn a_table_that_does_not_fit_is_broken_in_its_widest_columns() {
+        let narrow = table(&schedule(), &Sources::default(), Some(66));
+        insta::assert_snapshot!(narrow, @r"
+          thread A               thread B               head
+        1 loads the head of                             n1
+          the list and looks
+          inside
+        2                        pops n1 and frees      n2      n1 is gone
+                                 it
+        ");
+        assert!(narrow.lines().all(|l| l.chars().count() <= 66), "{narrow}");
+    }
 }

@@ -83,6 +83,7 @@ fn human_ascii() {
         3             store 6     6
         4 store 6                 6       two updates, one counted
       = help: make it one step: `self.hits.fetch_add(step, Relaxed)`
+      = fix: use `fetch_add` (`cargo atomic-lint fix`)
       = more: cargo atomic-lint explain split_read_modify_write
     ");
 }
@@ -91,7 +92,7 @@ fn human_ascii() {
 fn human_unicode_in_colour() {
     let sources = sources(TEXT);
     let report = report(&sources, vec![split(TEXT)], Detail { verbose: true, ..Detail::default() });
-    let style = Style { color: true, unicode: true };
+    let style = Style { color: true, unicode: true, width: None };
     let text = human::diagnostic(&report.diagnostics[0], &sources, style).replace('\u{1b}', "␛");
     insta::assert_snapshot!(text, @"
     ␛[1m␛[91merror[atomic_lint::split_read_modify_write]␛[0m␛[1m: an update by another thread between these two steps is lost␛[0m
@@ -111,6 +112,7 @@ fn human_unicode_in_colour() {
         3             store 6     6
         4 store 6                 6       two updates, one counted
       ␛[1m␛[94m=␛[0m help: make it one step: `self.hits.fetch_add(step, Relaxed)`
+      ␛[1m␛[94m=␛[0m fix: use `fetch_add` (`cargo atomic-lint fix`)
       ␛[1m␛[94m=␛[0m more: cargo atomic-lint explain split_read_modify_write
     ");
 }
@@ -121,7 +123,7 @@ fn warnings_keep_their_schedule_to_themselves() {
     let mut found = split(TEXT);
     found.lint = crate::testing::lint("unpadded_hot_atomics");
     let brief = report(&sources, vec![found.clone()], Detail::default());
-    assert!(brief.diagnostics[0].interleaving.is_none());
+    assert!(brief.diagnostics[0].shown_interleaving().is_none());
     let full = report(&sources, vec![found], Detail { explain: true, ..Detail::default() });
     assert!(full.diagnostics[0].interleaving.is_some());
 }
@@ -139,7 +141,7 @@ fn summaries() {
     let mut warning = split(TEXT);
     warning.lint = crate::testing::lint("unpadded_hot_atomics");
     let mut report = report(&sources, vec![split(TEXT), warning], Detail::default());
-    insta::assert_snapshot!(summary(&report, Some(0.094), Style { unicode: true, color: false }), @"1 error, 1 warning in 1 crate · 2 atomic operations, 2 resolved to 1 location · 0.09 s");
+    insta::assert_snapshot!(summary(&report, Some(0.094), Style { unicode: true, ..Style::default() }), @"1 error, 1 warning in 1 crate · 2 atomic operations, 2 resolved to 1 location · 0.09 s");
     let why = crate::coverage::Why::Code(crate::ir::SkipReason::MacroBody);
     let site = site(TEXT, "load", 0);
     report.coverage.skipped = vec![crate::coverage::Skip { site, why }; 2];

@@ -22,6 +22,11 @@ thread_local! {
     static VISITING: RefCell<FxHashSet<(BodyId, ValueId)>> = RefCell::default();
 }
 
+/// Forgets what this thread was in the middle of.
+pub(super) fn forget_unfinished() {
+    VISITING.take();
+}
+
 /// Whether a type is being inferred on this thread.
 pub(super) fn is_inferring() -> bool {
     VISITING.with_borrow(|v| !v.is_empty())
@@ -609,9 +614,7 @@ impl<'a> Program<'a> {
                     Type::Known(Known::Vec, vec![item])
                 }
                 "format" => Type::Known(Known::String, Vec::new()),
-                "ready" | "try" | "unwrap" | "test_dbg" | "dbg" => {
-                    m.args.first().map_or(Type::Unknown, |v| self.type_of(body, *v))
-                }
+                "ready" | "try" | "unwrap" | "dbg" => m.args.first().map_or(Type::Unknown, |v| self.type_of(body, *v)),
                 _ => Type::Unknown,
             },
             EventKind::Await(v) => self.type_of(body, *v),

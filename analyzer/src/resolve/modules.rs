@@ -22,6 +22,11 @@ thread_local! {
     static TRAIL: RefCell<Trail> = RefCell::default();
 }
 
+/// Forgets what this thread was in the middle of.
+pub(super) fn forget_unfinished() {
+    TRAIL.take();
+}
+
 /// How many imports a lookup follows before it gives up (cycles of re-exports).
 const MAX_HOPS: u32 = 24;
 
@@ -642,18 +647,18 @@ impl<'a> Program<'a> {
         }
     }
 
-    fn child_module(&self, parent: ModId, name: &str) -> Option<ModId> {
+    pub(super) fn child_module(&self, parent: ModId, name: &str) -> Option<ModId> {
         self.module(parent).children.get(name).copied()
     }
 
-    fn named_module(&self, mut scope: ModId) -> ModId {
+    pub(super) fn named_module(&self, mut scope: ModId) -> ModId {
         while let (true, Some(parent)) = (self.module(scope).transparent, self.module(scope).parent) {
             scope = parent;
         }
         scope
     }
 
-    fn parent_module(&self, module: ModId) -> Option<ModId> {
+    pub(super) fn parent_module(&self, module: ModId) -> Option<ModId> {
         self.module(module).parent.map(|p| self.named_module(p))
     }
 

@@ -66,6 +66,12 @@ thread_local! {
     static VISITING_FNS: RefCell<FxHashSet<DefId>> = RefCell::default();
 }
 
+/// Forgets what this thread was in the middle of.
+pub(super) fn forget_unfinished() {
+    VISITING.take();
+    VISITING_FNS.take();
+}
+
 impl PlaceRef {
     fn unknown() -> Self {
         PlaceRef { root: Root::Unknown, steps: Vec::new(), shared: 0, field: None, indexed: false, ty: Type::Unknown }

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashSet;
 
-use super::{Form, Name, Silenced, Suppressed, Suppression, Suppressions, Until};
+use super::{Flaw, Form, Name, Silenced, Suppressed, Suppression, Suppressions, Until};
 use crate::finding::{Applicability, Confidence, Edit, Finding, Fix, Key, Label, Site};
 use crate::level::{Level, Origin, Target};
 use crate::lint::Lint;
@@ -107,12 +107,13 @@ impl Suppressions {
 
     fn of_the_whole(&self, suppression: &Suppression) -> Vec<Finding> {
         let mut findings = Vec::new();
-        if suppression.malformed {
-            let message = match suppression.form {
-                Form::Attribute => "this suppression is not understood".to_owned(),
-                Form::Comment { .. } => "this comment looks like a suppression, but is none".to_owned(),
+        if let Some(flaw) = suppression.flaw {
+            let message = match (flaw, suppression.form) {
+                (Flaw::NamesNothing, _) => "this suppression names no lint, so it silences nothing",
+                (Flaw::NotUnderstood, Form::Attribute) => "this suppression is not understood",
+                (Flaw::NotUnderstood, Form::Comment { .. }) => "this comment looks like a suppression, but is none",
             };
-            let mut finding = finding(suppression.site, message, None);
+            let mut finding = finding(suppression.site, message.to_owned(), None);
             finding.help = Some(
                 match suppression.form {
                     Form::Attribute => "write `allow(lint, reason = \"why\", until = \"2027-01-31\")`",
@@ -144,7 +145,11 @@ impl Suppressions {
 
     /// Whether any lint that a name stands for is on where it stands.
     fn is_on(&self, target: Target, name: &Name, parts: &Parts<'_>) -> bool {
+        let is_broken = |lint: &Lint| self.broken_lints.iter().any(|b| b.name == lint.name);
         let mut covered = self.catalogue.iter().filter(|l| target.covers(l));
+        if self.catalogue.iter().any(|l| target.covers(l) && is_broken(l)) {
+            return false;
+        }
         covered.any(|lint| parts.setting(lint, name.site.file).level > Level::Allow)
     }
 }
@@ -211,6 +216,7 @@ fn finding(site: Site, message: String, fix: Option<Fix>) -> Finding {
         help: None,
         cfg: None,
         fixes: fix.into_iter().collect(),
+        purpose: None,
         key: Key::default(),
     }
 }

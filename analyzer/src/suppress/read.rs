@@ -2,7 +2,7 @@
 
 use super::date::Date;
 use super::extent::extent;
-use super::{Form, Inputs, Name, Reach, Suppression, Until, site};
+use super::{Flaw, Form, Inputs, Name, Reach, Suppression, Until, site};
 use crate::finding::Site;
 use crate::level::Target;
 use crate::source::Comment;
@@ -90,7 +90,7 @@ impl Reader<'_> {
                 Kind::Ident => path.push(scanner.text(token)),
                 Kind::Punct(b':') => {}
                 Kind::Punct(b'(') => {
-                    let own = matches!(path[..], ["atomic_lint", "allow" | "expect"]);
+                    let own = is_own(&path);
                     if own || matches!(path[..], ["allow" | "expect"]) {
                         let arguments = self.arguments(text, at + token.end, !own);
                         if !arguments.names.is_empty() || own {
@@ -100,7 +100,14 @@ impl Reader<'_> {
                     }
                     path.clear();
                 }
-                _ => path.clear(),
+                _ => {
+                    // `#[atomic_lint::allow]`: without a list it silences nothing, and must not look as if it did.
+                    if is_own(&path) {
+                        let whole = site(self.file, start, end);
+                        out.push(self.suppression(whole, Form::Attribute, Arguments::default(), reach, false));
+                    }
+                    path.clear();
+                }
             }
         }
     }
@@ -148,9 +155,13 @@ impl Reader<'_> {
 
     fn suppression(&self, whole: Site, form: Form, arguments: Arguments, reach: Site, line: bool) -> Suppression {
         let Arguments { names, reason, until, malformed, .. } = arguments;
-        let malformed = malformed || names.is_empty();
+        let flaw = match (malformed, names.is_empty()) {
+            (true, _) => Some(Flaw::NotUnderstood),
+            (false, true) => Some(Flaw::NamesNothing),
+            (false, false) => None,
+        };
         let reach = Reach { site: reach, line, files: Vec::new() };
-        Suppression { site: whole, form, names, reason, until, malformed, reach, judged: true }
+        Suppression { site: whole, form, names, reason, until, flaw, reach, judged: true }
     }
 
     /// Reads a list from behind its opening parenthesis at `at`. In a `foreign` list only names with the tool's
@@ -215,4 +226,9 @@ impl Reader<'_> {
         out.names.push(Name { site: site(self.file, at + start, at + last.end), target });
         true
     }
+}
+
+/// The path of the tool's own attributes.
+fn is_own(path: &[&str]) -> bool {
+    matches!(path, ["atomic_lint", "allow" | "expect"])
 }

@@ -12,6 +12,7 @@ struct Setup {
     rules: Vec<Rule>,
     require_reasons: bool,
     unjudged: Vec<Site>,
+    broken: &'static [&'static crate::lint::Lint],
 }
 
 fn rule(level: Level, name: &str) -> Rule {
@@ -29,6 +30,7 @@ fn run_with(text: &str, setup: Setup) -> String {
         linted: &[FileId(0)],
         modules: &[],
         unjudged: &setup.unjudged,
+        broken_lints: setup.broken,
         catalogue: CATALOGUE,
         require_reasons: setup.require_reasons,
         today: Date::parse("2026-06-01").unwrap(),
@@ -190,7 +192,7 @@ x.store(7); // atomic-lint: allow(split_read_modify_write, until = "tomorrow")
     4: left
     4: this comment looks like a suppression, but is none `// atomic-lint: allow(split_read_modify_write`
     5: left
-    5: this comment looks like a suppression, but is none `// atomic-lint: allow()`
+    5: this suppression names no lint, so it silences nothing `// atomic-lint: allow()`
     6: left
     6: this suppression is not understood `#[atomic_lint::allow(foo = 1)]`
     7: `tomorrow` is no date, so this suppression never ends `// atomic-lint: allow(split_read_modify_write, until = "tomorrow")`
@@ -203,6 +205,38 @@ fn a_lint_that_is_off_is_not_judged() {
     let off = || Setup { rules: vec![rule(Level::Allow, RMW)], ..Setup::default() };
     insta::assert_snapshot!(run_with("// atomic-lint: allow(split_read_modify_write)\nfn f() {}", off()), @"");
     insta::assert_snapshot!(run("// atomic-lint: allow(redundant_seq_cst, pedantic)\nfn f() {}"), @"");
+}
+
+#[test]
+fn a_lint_that_panicked_is_not_judged() {
+    let broken = Setup { broken: &CATALOGUE[1..2], ..Setup::default() };
+    insta::assert_snapshot!(run_with("// atomic-lint: allow(split_read_modify_write)\nfn f() {}", broken), @"");
+}
+
+#[test]
+fn an_attribute_without_parentheses_silences_nothing() {
+    insta::assert_snapshot!(run(r##"
+#[atomic_lint::allow]
+fn f() { x.store(1) }
+#[cfg_attr(any(), atomic_lint::expect)]
+fn g() { x.store(2) }
+#[atomic_lint::allow()]
+fn h() { x.store(3) }
+#[atomic_lint::allow = "split_read_modify_write"]
+fn i() { x.store(4) }
+#[atomic_lint::single_writer]
+#[allow]
+fn j() {}
+"##), @r#"
+    2: this suppression names no lint, so it silences nothing `#[atomic_lint::allow]`
+    3: left
+    4: this suppression names no lint, so it silences nothing `#[cfg_attr(any(), atomic_lint::expect)]`
+    5: left
+    6: this suppression names no lint, so it silences nothing `#[atomic_lint::allow()]`
+    7: left
+    8: this suppression names no lint, so it silences nothing `#[atomic_lint::allow = "split_read_modify_write"]`
+    9: left
+    "#);
 }
 
 #[test]
@@ -275,6 +309,7 @@ fn a_module_attribute_covers_the_modules_files() {
         linted: &[0, 1, 2, 3].map(FileId),
         modules: &modules,
         unjudged: &[],
+        broken_lints: &[],
         catalogue: CATALOGUE,
         require_reasons: false,
         today: Date::default(),

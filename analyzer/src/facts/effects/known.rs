@@ -272,31 +272,30 @@ fn is_listed(name: &str) -> bool {
 }
 
 /// What a macro does. One that the crates define under that name is not the one meant here.
-pub(super) fn of_macro(facts: &Facts<'_>, call: &MacroCall) -> Option<EffectKind> {
+pub(super) fn of_macro(facts: &Facts<'_>, body: BodyId, call: &MacroCall) -> Option<EffectKind> {
     use EffectKind::*;
     let kind = match call.path.last() {
         "println" | "print" | "eprintln" | "eprint" | "dbg" => Io,
         "trace" | "debug" | "info" | "warn" | "error" | "log" | "event" | "trace_span" | "debug_span" | "info_span"
         | "warn_span" | "error_span" | "slog_info" | "slog_warn" | "slog_error" | "slog_debug" => Log,
         "format" => Allocate,
+        "write" | "writeln" if call.args.first().is_some_and(|v| is_device(facts, body, *v)) => Io,
         "vec" if !call.args.is_empty() || call.opaque => Allocate,
         _ => return None,
     };
-    let own = facts.program.defs.iter().any(|d| match d.item.kind {
-        ItemKind::MacroRules => d.item.name == call.path.last(),
-        _ => false,
-    });
+    let own = facts.declares_macro(call.path.last());
     let qualified = call.path.segments.len() > 1 && call.path.segments[0].name != "crate";
-    let known = qualified || !own && (kind != Log || imports_logging(facts));
+    let known = qualified || !own && (kind != Log || facts.imports_logging());
     known.then_some(kind)
 }
 
-/// Whether bare `info!` and the like can be a logging crate's: some file imports from one.
-fn imports_logging(facts: &Facts<'_>) -> bool {
-    let logs = |name: &str| matches!(name, "log" | "tracing" | "slog" | "defmt" | "fastrace" | "log4rs");
-    facts.program.defs.iter().any(|d| match &d.item.kind {
-        ItemKind::Use(u) => u.path.first().is_some_and(|p| logs(p)),
-        ItemKind::ExternCrate { krate } => logs(krate),
+/// Whether a writer is a file, a socket or a standard stream: not a `String`, and not something unknown.
+fn is_device(facts: &Facts<'_>, body: BodyId, value: ValueId) -> bool {
+    facts.program.autoderef(&facts.program.type_of(body, value)).iter().any(|t| match t {
+        Type::External(path, _) => {
+            let last = path.rsplit("::").next().unwrap_or("");
+            ["File", "Stdout", "Stderr", "Stream"].iter().any(|w| last.contains(w))
+        }
         _ => false,
     })
 }

@@ -1,7 +1,7 @@
 //! A `const` that is or holds an atomic is used as if it were one shared piece of memory.
 
 use crate::facts::Facts;
-use crate::finding::{Finding, Label, Site};
+use crate::finding::{Finding, Interleaving, Label, Site};
 use crate::ir::{Base, BodyKind, Callee, EventId, EventKind, ItemKind, Path, Place, Receiver, ValueKind};
 use crate::lint::{Cx, declare_lint};
 use crate::resolve::calls::Target;
@@ -191,6 +191,14 @@ fn report(cx: &Cx<'_>, body: BodyId, def: DefId, site: Site, operation: &str) ->
     finding.secondary.push(Label::new(declared, "declared `const` here"));
     finding.key.location = name.clone();
     finding.key.operation = operation.to_owned();
+    let short = name.rsplit("::").next().unwrap_or("value").to_owned();
+    finding.interleaving = Some(
+        Interleaving::new(&["thread A", "thread B"], short.clone())
+            .step(0, Some(site), format!("copies {short}"), "as declared")
+            .step(0, Some(site), format!("{operation} on the copy"), "as declared")
+            .step(1, Some(site), format!("copies {short}"), "as declared")
+            .ending("B sees nothing of what A did"),
+    );
     finding.help = Some(format!("declare `{}` as a `static`", item.item.name));
     finding
 }

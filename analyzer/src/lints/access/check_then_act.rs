@@ -7,6 +7,7 @@ use crate::finding::{Finding, Interleaving, Label};
 use crate::ir::{AtomicOpKind, BinOp, EventId, EventKind, ValueId, ValueKind};
 use crate::lint::{Cx, declare_lint};
 use crate::remedy::one_step;
+use crate::resolve::places::Step;
 use crate::resolve::{BodyId, Type};
 
 declare_lint! {
@@ -145,6 +146,9 @@ fn deciding_load<'f>(facts: &'f Facts<'_>, body: BodyId, decision: &Decision, ac
         || decided_by_rmw(facts, body, load, act)
         || is_idempotent(facts, body, decision, act)
         || is_own_id(facts, body, decision)
+        || is_own_element(facts, act)
+        || facts.is_debug_assertion(body, decision)
+        || facts.is_settled_between(body, load.event, act.event)
         || facts.confined_writer(location).is_some();
     (!quiet).then_some(load)
 }
@@ -268,6 +272,14 @@ fn is_own_id(facts: &Facts<'_>, body: BodyId, decision: &Decision) -> bool {
     [*l, *r].into_iter().any(|v| mentions_id(facts, body, v, 0))
 }
 
+/// An element that belongs to the thread (or worker) by whose number it is found.
+fn is_own_element(facts: &Facts<'_>, act: &Seen) -> bool {
+    act.place.steps.iter().any(|s| match s {
+        Step::Index(Some((body, index))) => mentions_id(facts, *body, *index, 0),
+        _ => false,
+    })
+}
+
 fn mentions_id(facts: &Facts<'_>, body: BodyId, value: ValueId, depth: u32) -> bool {
     if depth > 6 {
         return false;
@@ -288,6 +300,7 @@ fn mentions_id(facts: &Facts<'_>, body: BodyId, value: ValueId, depth: u32) -> b
             }
             _ => false,
         },
+        ValueKind::Param(index) => named_like_id(&facts.program.param_name(body, *index)),
         ValueKind::Read(p) => place_mentions_id(facts, body, p, depth),
         ValueKind::Cast(v, _) | ValueKind::Part { of: v, .. } => mentions_id(facts, body, *v, depth + 1),
         _ => false,
@@ -298,13 +311,17 @@ fn place_mentions_id(facts: &Facts<'_>, body: BodyId, place: &crate::ir::Place, 
     let by_field = place.proj.iter().any(|p| matches!(p, crate::ir::Proj::Field(f) if named_like_id(f)));
     by_field
         || match place.base {
-            crate::ir::Base::Local(_, v) | crate::ir::Base::Value(v) => mentions_id(facts, body, v, depth + 1),
+            crate::ir::Base::Local(l, v) => {
+                named_like_id(&facts.program.body(body).ir.locals[l.index()].name)
+                    || mentions_id(facts, body, v, depth + 1)
+            }
+            crate::ir::Base::Value(v) => mentions_id(facts, body, v, depth + 1),
             crate::ir::Base::Path(_) => false,
         }
 }
 
 fn named_like_id(name: &str) -> bool {
-    name.split('_').any(|w| matches!(w, "id" | "tid" | "current"))
+    name.split('_').any(|w| matches!(w, "id" | "tid" | "current" | "thread" | "worker"))
 }
 
 fn report(cx: &Cx<'_>, body: BodyId, load: &Seen, act: &Seen) -> Finding {

@@ -315,19 +315,16 @@ fn report(cx: &Cx<'_>, body: BodyId, location: LocId, seen: &Seen, test: &Test) 
     let facts = cx.facts;
     let op = facts.op(seen.op);
     let name = cx.location_name(location);
-    let (meant, message, help) = match op.kind {
+    let (message, help) = match op.kind {
         AtomicOpKind::FetchSub => (
-            "1 → 0",
             format!("`{}` returns what {name} held before: the last one gets 1 here, and 0 means underflow", op.method),
             "compare with 1: `fetch_sub(1, …) == 1` is true for the last one; or count with `atomic_lint::RefCount`",
         ),
         AtomicOpKind::FetchAdd => (
-            "0 → 1",
             format!("`{}` returns what {name} held before: the first one gets 0 here, and 1 is the second", op.method),
             "compare with 0: `fetch_add(1, …) == 0` is true for the first one",
         ),
         _ => (
-            "old → new",
             format!("`{}` returns what {name} held before, not what was just stored", op.method),
             "use the value that was passed to `swap`, and name the result for what it is",
         ),
@@ -341,15 +338,26 @@ fn report(cx: &Cx<'_>, body: BodyId, location: LocId, seen: &Seen, test: &Test) 
     finding.key.location = facts.location(location).name.clone();
     finding.key.operation = op.method.to_owned();
     let watched = facts.location(location).name.rsplit("::").next().unwrap_or("value").to_owned();
-    if op.kind != AtomicOpKind::Swap {
-        finding.interleaving = Some(
-            Interleaving::new(&["thread A", "thread B"], watched)
-                .step(0, Some(site), op.method, meant)
-                .step(0, Some(test.site), "the test fails", "")
-                .step(1, Some(site), format!("{}, once more", op.method), "one too far")
-                .ending("the test holds for the wrong one"),
-        );
-    }
+    let schedule = Interleaving::new(&["thread A", "thread B"], watched);
+    let method = op.method;
+    finding.interleaving = Some(match op.kind {
+        AtomicOpKind::FetchSub => schedule
+            .step(0, Some(site), format!("{method} → 2"), "1")
+            .step(1, Some(site), format!("{method} → 1"), "0")
+            .step(1, Some(test.site), "compares 1 with 0", "0")
+            .ending("B was the last, and does not know"),
+        AtomicOpKind::FetchAdd => schedule
+            .step(0, Some(site), format!("{method} → 0"), "1")
+            .step(0, Some(test.site), "compares 0 with 1", "1")
+            .step(1, Some(site), format!("{method} → 1"), "2")
+            .step(1, Some(test.site), "compares 1 with 1", "2")
+            .ending("B takes itself for the first"),
+        _ => schedule
+            .step(1, None, "stores its value", "B's")
+            .step(0, Some(site), format!("{method} → B's"), "A's")
+            .step(0, Some(test.site), "tests B's for A's own", "A's")
+            .ending("A acts on the value that is gone"),
+    });
     let swapped = match op.kind {
         AtomicOpKind::FetchSub => Some(("0", "1")),
         AtomicOpKind::FetchAdd => Some(("1", "0")),

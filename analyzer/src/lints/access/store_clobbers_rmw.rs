@@ -186,6 +186,7 @@ fn report(cx: &Cx<'_>, body: BodyId, location: LocId, store: &Seen, partner: &Op
     let watched = facts.location(location).name.rsplit("::").next().unwrap_or("value").to_owned();
     finding.interleaving = Some(
         Interleaving::new(&["thread A", "thread B"], watched)
+            .step(0, None, "decides to overwrite it", "old")
             .step(1, Some(partner_site), partner.method, "updated")
             .step(0, Some(site), op.method, "overwritten")
             .ending("the update is lost"),

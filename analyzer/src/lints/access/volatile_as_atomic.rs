@@ -220,16 +220,16 @@ fn report(cx: &Cx<'_>, key: &Key, accesses: &[Volatile]) -> Finding {
     let partner = accesses.iter().find(|a| a.write != main.write);
     if let Some(partner) = partner {
         finding.secondary.push(Label::new(site(partner), format!("{other} here")));
-        let (w, r) = if main.write { (main, partner) } else { (partner, main) };
-        finding.interleaving = Some(
-            Interleaving::new(&["writer", "reader"], name.clone())
-                .step(0, None, "writes the data", "old")
-                .step(0, Some(site(w)), "write_volatile", "new")
-                .step(1, Some(site(r)), "read_volatile", "new")
-                .step(1, None, "reads the data", "new")
-                .ending("the data may still be old: nothing orders the two"),
-        );
     }
+    let (w, r) = if main.write { (Some(main), partner) } else { (partner, Some(main)) };
+    finding.interleaving = Some(
+        Interleaving::new(&["writer", "reader"], name.clone())
+            .step(0, None, "writes the data", "old")
+            .step(0, w.map(site), "writes the word", "new")
+            .step(1, r.map(site), "reads the word", "new")
+            .step(1, None, "reads the data", "new")
+            .ending("the data may still be old: nothing orders the two"),
+    );
     finding.key.location = name;
     finding.key.operation = if main.write { "write_volatile" } else { "read_volatile" }.to_owned();
     finding.help =

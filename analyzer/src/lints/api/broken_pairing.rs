@@ -122,7 +122,10 @@ fn report(cx: &Cx<'_>, broken: &Broken) -> Finding {
         }
         Why::NoPair { own, other, location } => {
             let name = cx.location_name(*location);
-            (half(facts, *own), format!("{subject} claims to pair with `{partner}`, but {}", gap(facts, *own, *other, &name)))
+            (
+                half(facts, *own),
+                format!("{subject} claims to pair with `{partner}`, but {}", gap(facts, *own, *other, &name)),
+            )
         }
     };
     let mut finding = cx.finding(&BROKEN_PAIRING, claim.body, Label::new(primary_site, label), message);

@@ -4,6 +4,7 @@ use crate::facts::transfer::{Asked, Marker, Passage, What, mentions};
 use crate::finding::{Finding, Label, Site};
 use crate::ir::{Item, ItemKind, Vis};
 use crate::lint::{Cx, declare_lint};
+use crate::remedy::bounds;
 use crate::resolve::{Atomic, DefId, Known, Type};
 
 declare_lint! {
@@ -81,7 +82,7 @@ declare_lint! {
         group: Correctness,
         confidence: Likely,
         since: "0.1.0",
-        fix: None,
+        fix: Sometimes,
         check: check,
     }
 }
@@ -145,16 +146,17 @@ fn by_impl(cx: &Cx<'_>, adt: DefId, imp: DefId, promised: Marker, shielded: bool
             );
             let primary = Label::new(site, format!("no `{name}: {}` here", missing.marker.name()));
             let mut finding = cx.finding_at_def(&UNBOUNDED_SEND_SYNC, adt, primary, message);
-            let bounds: Vec<&str> = [Marker::Send, Marker::Sync]
+            let wanted: Vec<&str> = [Marker::Send, Marker::Sync]
                 .into_iter()
                 .filter(|m| asked.has(*m) || *m == missing.marker)
                 .map(Marker::name)
                 .collect();
             finding.help = Some(format!(
                 "`unsafe impl<{name}: {}> {} for {type_name}<{name}>`",
-                bounds.join(" + "),
+                wanted.join(" + "),
                 promised.name()
             ));
+            finding.fixes.extend(bounds::add(cx, imp, position, missing.marker.name()));
             finish(cx, &mut finding, &missing, type_name, promised.name());
             return Some(finding);
         }

@@ -1,6 +1,6 @@
 //! A CAS on a pointer or index whose new value was found by looking inside what the old one leads to.
 
-use crate::facts::{Facts, OpId, Seen};
+use crate::facts::{self, Facts, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
 use crate::ir::{Base, BinOp, Callee, EventKind, Place, Proj, Receiver, ValueId, ValueKind, operands};
 use crate::lint::{Cx, declare_lint};
@@ -88,8 +88,9 @@ declare_lint! {
     ///
     /// ## Known limits
     ///
-    /// Quiet under an epoch or hazard guard, under a lock, through `&mut self`, with a counter packed into the value, and
-    /// where nothing in the crate frees nodes or puts used ones back.
+    /// Quiet under an epoch or hazard guard, under a lock, through `&mut self`, with a counter packed into the value (one
+    /// that a mask or `%` cuts to fewer than 16 bits counts as none), and where nothing in the crate frees nodes or puts
+    /// used ones back.
     ///
     /// ## References
     ///
@@ -190,6 +191,50 @@ fn is_old(facts: &Facts<'_>, body: BodyId, value: ValueId, expected: ValueId) ->
 
 /// The new value holds something besides the link, computed: a counter that changes with each update.
 fn is_tagged(facts: &Facts<'_>, body: BodyId, new: ValueId, look: ValueId) -> bool {
+    let new = facts::publication::origin(facts, body, new);
+    // Beside a counter of a few bits, which soon comes round again, the rest decides.
+    match facts.value(body, new) {
+        ValueKind::Binary(BinOp::BitOr | BinOp::Add, l, r) if narrow_counter(facts, body, *l).is_some() => {
+            counts(facts, body, *r, look)
+        }
+        ValueKind::Binary(BinOp::BitOr | BinOp::Add, l, r) if narrow_counter(facts, body, *r).is_some() => {
+            counts(facts, body, *l, look)
+        }
+        _ => counts(facts, body, new, look),
+    }
+}
+
+/// How many different values a counter can have that is cut to fewer than 16 bits: `(tag + 1) & 7`.
+fn narrow_counter(facts: &Facts<'_>, body: BodyId, value: ValueId) -> Option<i128> {
+    let is_raised = |v: ValueId| {
+        let at = facts::publication::origin(facts, body, v);
+        match facts.value(body, at) {
+            ValueKind::Binary(BinOp::Add | BinOp::Sub, ..) => true,
+            ValueKind::Event(e) => match &facts.event(body, *e).kind {
+                EventKind::Call(call) => matches!(facts.callee_name(call), "wrapping_add" | "wrapping_sub"),
+                _ => false,
+            },
+            _ => false,
+        }
+    };
+    match facts.value(body, facts::publication::origin(facts, body, value)) {
+        ValueKind::Binary(BinOp::BitAnd, l, r) => match (facts.value(body, *l), facts.value(body, *r)) {
+            (ValueKind::Int(mask), _) if is_raised(*r) => Some(mask.checked_add(1)?),
+            (_, ValueKind::Int(mask)) if is_raised(*l) => Some(mask.checked_add(1)?),
+            _ => None,
+        },
+        ValueKind::Binary(BinOp::Rem, l, r) => match facts.value(body, *r) {
+            ValueKind::Int(n) if is_raised(*l) => Some(*n),
+            _ => None,
+        },
+        ValueKind::Binary(BinOp::Shl, l, _) => narrow_counter(facts, body, *l),
+        _ => None,
+    }
+    .filter(|n| (1..1 << 16).contains(n))
+}
+
+/// Something is computed on the way to the new value.
+fn counts(facts: &Facts<'_>, body: BodyId, new: ValueId, look: ValueId) -> bool {
     let mut visited = rustc_hash::FxHashSet::default();
     let mut queue = vec![new];
     while let Some(v) = queue.pop() {
@@ -254,10 +299,20 @@ fn report(cx: &Cx<'_>, prone: &Prone<'_>) -> Finding {
     let location = op.location.map_or_else(|| "the atomic".to_owned(), |l| cx.location_name(l));
     let message = format!("{location} may hold the same node again with another link by the time of this CAS (ABA)");
     let site = facts.site(op.body, op.span);
+    let tag =
+        op.new_value().and_then(|new| match facts.value(op.body, facts::publication::origin(facts, op.body, new)) {
+            ValueKind::Binary(_, l, r) => {
+                narrow_counter(facts, op.body, *l).or_else(|| narrow_counter(facts, op.body, *r))
+            }
+            _ => None,
+        });
     let label = Label::new(site, "succeeds if the address is the same, whatever has happened to the node");
     let mut finding = cx.finding(&ABA_PRONE_CAS, op.body, label, message);
     let look = facts.site(op.body, facts.value_span(op.body, prone.look));
     finding.secondary.push(Label::new(look, "the link is read here, from a node that others may take off"));
+    if let Some(values) = tag {
+        finding.notes.push(format!("its counter has {values} values, so it is the same again after {values} updates"));
+    }
     finding.key.location = op.location.map_or_else(String::new, |l| facts.location(l).name.clone());
     finding.key.operation = op.method.to_owned();
     let short = finding.key.location.rsplit("::").next().unwrap_or("head").to_owned();

@@ -10,6 +10,7 @@ use crate::facts::{Facts, Seen};
 use crate::finding::{Finding, Interleaving, Label};
 use crate::ir::{AtomicOpKind, Cfg, EventKind};
 use crate::lint::{Cx, declare_lint};
+use crate::remedy::success;
 use crate::resolve::BodyId;
 use crate::resolve::places::{PlaceRef, Root};
 
@@ -99,7 +100,7 @@ declare_lint! {
         group: Suspicious,
         confidence: Likely,
         since: "0.1.0",
-        fix: None,
+        fix: Sometimes,
         check: check,
     }
 }
@@ -381,6 +382,9 @@ fn report(cx: &Cx<'_>, retry: &Retry, first: &Repeated<'_>, rest: &[Repeated<'_>
             let label = "when this fails, the loop comes round again";
             finding.secondary.push(Label::new(cx.seen_site(retry.body, seen), label));
             finding.key.operation = facts.op(op).method.to_owned();
+            if first.body == retry.body && !first.after_failure {
+                finding.fixes.extend(success::after_success(cx, retry.body, seen, first.event));
+            }
         }
         (RetryKind::Update(event) | RetryKind::Handed(event), op) => {
             let label = "calls it again for each attempt";
@@ -391,7 +395,7 @@ fn report(cx: &Cx<'_>, retry: &Retry, first: &Repeated<'_>, rest: &[Repeated<'_>
     }
     finding.key.location = retry.location.map_or_else(String::new, |l| facts.location(l).name.clone());
     if retry.op.is_some() {
-        let short = finding.key.location.rsplit("::").next().unwrap_or("value").to_owned();
+        let short = finding.key.location.rsplit("::").next().filter(|n| !n.is_empty()).unwrap_or("value").to_owned();
         finding.interleaving = Some(
             Interleaving::new(&["thread A", "thread B"], short)
                 .step(0, None, "reads 5", "5")

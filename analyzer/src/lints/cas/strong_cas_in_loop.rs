@@ -2,9 +2,10 @@
 
 use crate::facts::region::Retry;
 use crate::facts::{Facts, Seen};
-use crate::finding::{Applicability, Edit, Finding, Fix, Label};
-use crate::ir::{AtomicOpKind, BodyKind};
+use crate::finding::{Finding, Label};
+use crate::ir::AtomicOpKind;
 use crate::lint::{Cx, declare_lint};
+use crate::remedy::small;
 
 declare_lint! {
     /// Finds `compare_exchange` in a retry loop whose attempts are cheap, where `compare_exchange_weak` does the same
@@ -117,15 +118,6 @@ fn report(cx: &Cx<'_>, retry: &Retry, seen: &Seen) -> Finding {
     finding.key.location = op.location.map_or_else(String::new, |l| facts.location(l).name.clone());
     finding.key.operation = op.method.to_owned();
     finding.help = Some("use `compare_exchange_weak`".to_owned());
-    if facts.program.body(op.body).ir.kind == BodyKind::Fn {
-        finding.fixes.push(Fix {
-            title: "use the weak form".to_owned(),
-            applicability: Applicability::MachineApplicable,
-            edits: vec![Edit {
-                site: facts.site(op.body, op.method_span),
-                replacement: "compare_exchange_weak".to_owned(),
-            }],
-        });
-    }
+    finding.fixes.extend(small::other_method(cx, seen.op, "compare_exchange_weak", "use the weak form"));
     finding
 }

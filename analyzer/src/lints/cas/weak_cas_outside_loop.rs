@@ -412,7 +412,7 @@ fn describe(cx: &Cx<'_>, cas: &Seen, finding: &mut Finding) {
     let op = facts.op(cas.op);
     finding.key.location = op.location.map_or_else(String::new, |l| facts.location(l).name.clone());
     finding.key.operation = op.method.to_owned();
-    let short = finding.key.location.rsplit("::").next().unwrap_or("value").to_owned();
+    let short = finding.key.location.rsplit("::").next().filter(|n| !n.is_empty()).unwrap_or("value").to_owned();
     let site = facts.site(op.body, op.span);
     finding.interleaving = Some(
         Interleaving::new(&["thread A"], short)

@@ -4,6 +4,7 @@ use super::{field_site, listed, map, meeting, partners, who};
 use crate::facts::sharing::Conflict;
 use crate::finding::{Finding, Label};
 use crate::lint::{Cx, declare_lint};
+use crate::remedy::padding;
 
 declare_lint! {
     /// Finds atomics of one type that different threads write often and that can lie on one cache line.
@@ -95,7 +96,7 @@ declare_lint! {
         group: Perf,
         confidence: Likely,
         since: "0.1.0",
-        fix: None,
+        fix: Sometimes,
         check: check,
     }
 }
@@ -127,6 +128,7 @@ fn report(cx: &Cx<'_>, conflict: &Conflict) -> Option<Finding> {
     let ty = cx.facts.field(conflict.adt, first).map(|f| f.ty_span);
     let file = cx.facts.program.def(conflict.adt).file;
     let ty = ty.map_or_else(|| "T".to_owned(), |span| cx.snippet(crate::finding::Site { file, span }));
+    finding.fixes.extend(padding::wrap(cx, conflict.adt, &conflict.hot));
     finding.help = Some(format!(
         "give each hot field a line of its own: `atomic_lint::Padded<{ty}>` or `crossbeam_utils::CachePadded<{ty}>`"
     ));

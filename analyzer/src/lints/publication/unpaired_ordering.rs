@@ -120,6 +120,7 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
         if let Some(gap) = gap
             && !facts.is_exposed(location)
             && !super::relaxed_publication::speaks_of(facts, location)
+            && crate::lints::ordering::split_flag::speaks_of(facts, location).is_none()
         {
             out.push(report(cx, location, &gap));
         }

@@ -37,7 +37,8 @@ impl Cx<'_> {
                 Some(self.body.unit())
             }
             "matches" => self.matches(mac),
-            "dbg" => {
+            // `test_dbg!` and the like do more or less of what `dbg!` does.
+            dbg if dbg == "dbg" || dbg.ends_with("_dbg") => {
                 let Some(Args::Exprs(exprs)) = args::parse(mac) else {
                     return None;
                 };
