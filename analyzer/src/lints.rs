@@ -20,6 +20,7 @@ pub static ALL: &[&Lint] = &[
     &api::arc_count_race::ARC_COUNT_RACE,
     &access::atomic_in_const::ATOMIC_IN_CONST,
     &api::atomic_under_lock::ATOMIC_UNDER_LOCK,
+    &api::broken_pairing::BROKEN_PAIRING,
     &cas::cas_loop_reimplements_rmw::CAS_LOOP_REIMPLEMENTS_RMW,
     &cas::cas_loop_without_backoff::CAS_LOOP_WITHOUT_BACKOFF,
     &access::check_then_act::CHECK_THEN_ACT,

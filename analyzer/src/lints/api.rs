@@ -3,6 +3,7 @@
 // modules: begin
 pub mod arc_count_race;
 pub mod atomic_under_lock;
+pub mod broken_pairing;
 pub mod leaked_atomic;
 pub mod missing_target_has_atomic;
 pub mod unbounded_send_sync;
