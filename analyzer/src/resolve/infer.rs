@@ -7,6 +7,7 @@ use std::cell::RefCell;
 
 use rustc_hash::FxHashSet;
 
+use super::modules::BindingKind;
 use super::types::{Atomic, Known, Type};
 use super::vocabulary::{self, Meaning};
 use super::{BodyId, DefId, Program, Res};
@@ -119,7 +120,7 @@ impl<'a> Program<'a> {
             segment.into_iter().flat_map(|s| &s.args).map(|t| self.lower_type_at(context, t, depth + 1)).collect()
         };
         match self.resolve_type_path(self.def(context).scope, path) {
-            Res::Def(d) => self.type_of_def(d, args(), depth),
+            Res::Def(d) => self.type_of_def(self.in_same_file(context, path, d), args(), depth),
             Res::External(full) => {
                 if let (1, Some(prim)) = (path.segments.len(), primitive(first)) {
                     return Type::Prim(prim);
@@ -138,6 +139,22 @@ impl<'a> Program<'a> {
             }
             _ => Type::Unknown,
         }
+    }
+
+    /// Where a module's file is chosen by `cfg`, several files define the same names. Each means its own.
+    fn in_same_file(&self, context: DefId, path: &ir::Path, found: DefId) -> DefId {
+        let (Some(name), at) = (path.ident(), self.def(context)) else { return found };
+        if self.def(found).file == at.file || self.def(found).scope != at.scope {
+            return found;
+        }
+        let bindings = self.module(at.scope).names.get(name).into_iter().flatten();
+        let mut defs = bindings.filter_map(|b| match b.kind {
+            BindingKind::Def(d) => Some(d),
+            BindingKind::Import(_) => None,
+        });
+        let is_type =
+            |d: DefId| matches!(self.def(d).item.kind, ItemKind::Struct(_) | ItemKind::Enum(_) | ItemKind::Union(_));
+        defs.find(|d| self.def(*d).file == at.file && is_type(*d)).unwrap_or(found)
     }
 
     /// The type that a definition names, given generic arguments.
