@@ -67,6 +67,13 @@ impl Facts<'_> {
         if !together(&data) {
             return None;
         }
+        // What another location hands over as well, its readers may get by that one.
+        let elsewhere = |l: &LocId| {
+            *l != location && self.publishes(*l).iter().any(|q| q.key.as_ref() == Some(&data) && self.hands_over(q))
+        };
+        if (0..self.locations.len() as u32).map(LocId).any(|l| elsewhere(&l)) {
+            return None;
+        }
         let written = match p.evidence {
             Evidence::Touch(t) => self.touches(p.body)[t].event,
             Evidence::Atomic(i) => self.seen(p.body)[i].event,
