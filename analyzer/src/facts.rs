@@ -32,6 +32,7 @@ pub mod pairing;
 pub mod partner_names;
 pub mod partners;
 pub mod plain;
+pub mod promises;
 pub mod publication;
 pub mod reclamation;
 pub mod refcount;

@@ -1,7 +1,7 @@
 //! In which surroundings each operation runs: alone with its memory, or under which locks.
 
 use super::Facts;
-use super::access::{Key, LocId, OpId, Seen, is_shared_reference};
+use super::access::{LocId, OpId, Seen, is_shared_reference};
 use super::guards::Lock;
 use crate::ir::{BodyKind, Cfg, EventId, EventKind, ItemKind, Receiver, ValueId, ValueKind, Vis};
 use crate::resolve::places::{PlaceRef, Root};
@@ -322,9 +322,8 @@ impl Facts<'_> {
     /// take `&mut self` (or `self`, or `&self` of a type that is not `Sync`) of one type that is not `Clone`
     /// and that is made in one place only; or from one closure of one spawned thread.
     pub fn confined_writer(&self, location: LocId) -> Option<DefId> {
-        let loc = self.location(location);
-        if self.program_contract_single_writer(loc) {
-            return loc.key.owner();
+        if self.promises_single_writer(location) {
+            return self.location(location).key.owner();
         }
         let mut handle: Option<DefId> = None;
         for op in self.shared_writes(location) {
@@ -410,13 +409,6 @@ impl Facts<'_> {
             }
         }
         n
-    }
-
-    /// The field is annotated `#[single_writer]`.
-    fn program_contract_single_writer(&self, location: &super::Location) -> bool {
-        let Key::Field(adt, field) = &location.key else { return false };
-        let ItemKind::Struct(s) = &self.program.def(*adt).item.kind else { return false };
-        s.fields.iter().filter(|f| f.name == *field).flat_map(|f| &f.attrs).any(|a| a.path.ends_with("single_writer"))
     }
 }
 
