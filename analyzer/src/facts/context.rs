@@ -349,6 +349,10 @@ impl Facts<'_> {
     /// The handle that a write goes through and that cannot be in two hands at once: a parameter that is taken by
     /// `&mut` or value, or by `&` if its type is not `Sync`; the nearest one to the write counts.
     pub(super) fn handle_of(&self, body: BodyId, seen: &Seen) -> Option<DefId> {
+        // However alone its handle is, a static is not reached through it.
+        if matches!(seen.place.root, Root::Static(_)) {
+            return None;
+        }
         let through = |body: BodyId, index: u32| -> Option<DefId> {
             let ty = self.param_type(body, index);
             let Type::Adt(adt, _) = ty.peeled_refs() else { return None };
