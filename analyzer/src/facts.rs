@@ -32,6 +32,7 @@ pub mod pairing;
 pub mod partner_names;
 pub mod partners;
 pub mod plain;
+pub mod promises;
 pub mod publication;
 pub mod reclamation;
 pub mod refcount;
@@ -52,6 +53,7 @@ pub mod value_flow;
 pub mod wait_loop;
 pub mod waiting;
 pub mod wakeup;
+pub mod writers;
 
 use std::sync::OnceLock;
 

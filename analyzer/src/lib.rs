@@ -1,12 +1,13 @@
 //! Reads Rust source and finds misuse of atomics.
 //!
-//! Data flows one way: [`workspace`] → [`source`] → [`lower`] → [`ir`] → [`resolve`] → [`facts`] → [`lints`] →
-//! [`report`] → [`render`]. Each stage reads only what the stages before it made; [`driver`] runs them and [`cli`] says
+//! Data flows one way: [`workspace`] → [`source`] → [`lower`] → [`ir`] → [`resolve`] → [`contract`] → [`facts`] →
+//! [`lints`] → [`report`] → [`render`]. Each stage reads only what the stages before it made; [`driver`] runs them and [`cli`] says
 //! what for.
 
 pub mod baseline;
 pub mod cli;
 pub mod config;
+pub mod contract;
 pub mod coverage;
 pub mod driver;
 pub mod facts;
