@@ -53,6 +53,7 @@ pub mod value_flow;
 pub mod wait_loop;
 pub mod waiting;
 pub mod wakeup;
+pub mod writers;
 
 use std::sync::OnceLock;
 

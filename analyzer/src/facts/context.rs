@@ -320,11 +320,14 @@ impl Facts<'_> {
 
     /// Whether all shared writes of a location come from one handle that cannot be in two hands: methods that
     /// take `&mut self` (or `self`, or `&self` of a type that is not `Sync`) of one type that is not `Clone`
-    /// and that is made in one place only; or from one closure of one spawned thread.
+    /// and that is made in one place only. Where the source only promises a single writer, the location's owner stands
+    /// for its handle.
     pub fn confined_writer(&self, location: LocId) -> Option<DefId> {
-        if self.promises_single_writer(location) {
-            return self.location(location).key.owner();
-        }
+        let promised = || self.promises_single_writer(location).then(|| self.location(location).key.owner());
+        self.confined_handle(location).or_else(|| promised().flatten())
+    }
+
+    fn confined_handle(&self, location: LocId) -> Option<DefId> {
         let mut handle: Option<DefId> = None;
         for op in self.shared_writes(location) {
             for (body, seen) in self.ways_to(op) {
@@ -335,8 +338,12 @@ impl Facts<'_> {
                 handle = Some(through);
             }
         }
-        let handle = handle?;
-        (!self.program.implements(handle, "Clone") && self.copies(handle) == 0).then_some(handle)
+        handle.filter(|h| !self.is_copied(*h))
+    }
+
+    /// Whether there may be two handles of this type for the same memory.
+    pub fn is_copied(&self, handle: DefId) -> bool {
+        self.program.implements(handle, "Clone") || self.copies(handle) > 0
     }
 
     /// The handle that a write goes through and that cannot be in two hands at once: a parameter that is taken by
