@@ -4,7 +4,8 @@
 //! this crate does right. Each module's page opens with its guarantees, then shows an example,
 //! explains the protocol, and says when not to use it.
 //!
-//! ```
+#![cfg_attr(feature = "snapshot", doc = "```")]
+#![cfg_attr(not(feature = "snapshot"), doc = "```ignore")]
 //! use atomic_lint::{spsc, Padded, SeqLock, ShardedCounter, Snapshot, TokenBucket};
 //! ```
 //!
@@ -95,6 +96,9 @@
 #![deny(missing_docs)]
 
 extern crate alloc;
+// The tests run with threads and unwinding whatever the features.
+#[cfg(all(test, not(feature = "std")))]
+extern crate std;
 
 mod primitive;
 
