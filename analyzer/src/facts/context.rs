@@ -175,7 +175,8 @@ impl Facts<'_> {
                     && (b == body || !self.is_captured(b, l))
             }
             Root::Value(b, v) if b == body => self.is_fresh(b, v) && !self.escapes_before(b, v, event),
-            Root::Static(d) => place.shared <= 1 && self.is_per_thread(d),
+            // By the key and by the reference that `with` lends.
+            Root::Static(d) => place.shared <= 2 && self.is_per_thread(d),
             _ => false,
         }
     }
