@@ -30,6 +30,7 @@ pub mod misdirected;
 pub mod nullness;
 pub mod outcome;
 pub mod overpadded;
+pub mod own_slot;
 pub mod pairing;
 pub mod partner_names;
 pub mod partners;
@@ -51,6 +52,7 @@ pub mod sides;
 pub mod spin_held;
 pub mod touch;
 pub mod transfer;
+pub mod unseen_locks;
 pub mod value_flow;
 pub mod wait_loop;
 pub mod waiting;
@@ -101,6 +103,8 @@ pub struct Facts<'a> {
     effects: OnceLock<effects::Effects>,
     handed_out: OnceLock<handed_out::HandedOut>,
     declared: OnceLock<declared::Declared>,
+    /// Types of objects that carry a lock which is not analysed, sorted.
+    unseen_locks: OnceLock<Vec<DefId>>,
     retries: OnceLock<Vec<region::Retry>>,
     heat: OnceLock<heat::Heat>,
     plain: OnceLock<FxHashMap<LocId, Vec<plain::Plain>>>,
@@ -139,6 +143,7 @@ impl<'a> Facts<'a> {
             effects: OnceLock::new(),
             handed_out: OnceLock::new(),
             declared: OnceLock::new(),
+            unseen_locks: OnceLock::new(),
             retries: OnceLock::new(),
             callers: table.callers,
             plain: OnceLock::new(),

@@ -3,7 +3,7 @@
 use super::Facts;
 use super::access::{LocId, OpId, Seen, is_shared_reference};
 use super::guards::Lock;
-use crate::ir::{BodyKind, Cfg, EventId, EventKind, ItemKind, Receiver, ValueId, ValueKind, Vis};
+use crate::ir::{BodyKind, Cfg, EventId, EventKind, ItemKind, Receiver, Ty, ValueId, ValueKind, Vis};
 use crate::resolve::places::{PlaceRef, Root};
 use crate::resolve::{BodyId, DefId, Known, Type};
 
@@ -355,6 +355,32 @@ impl Facts<'_> {
             }
         }
         handle.filter(|h| !self.is_copied(*h))
+    }
+
+    /// The handle by which a body runs, if one thread at a time can run it with one shared object: a method that has its
+    /// handle to itself, or takes it by reference where it is not `Sync`, of a type whose values are not copied; or a
+    /// helper that only such methods call.
+    pub fn one_handed(&self, body: BodyId) -> Option<DefId> {
+        self.one_handed_within(self.program.outermost(body), 3)
+    }
+
+    fn one_handed_within(&self, body: BodyId, depth: u32) -> Option<DefId> {
+        let def = self.program.body(body).owner;
+        let by_self = self.program.self_adt(def).filter(|adt| {
+            let alone = match self.program.function(def).and_then(|f| f.receiver.as_ref()) {
+                Some(Receiver::RefMut | Receiver::Value) => true,
+                Some(Receiver::Typed(Ty::Path(p))) => p.last() == "Pin",
+                Some(Receiver::Ref) => self.is_not_sync(*adt),
+                _ => false,
+            };
+            alone && !self.is_copied(*adt)
+        });
+        if by_self.is_some() || depth == 0 || self.is_external(def) {
+            return by_self;
+        }
+        let mut callers = self.callers(def).iter().map(|(b, _)| self.program.outermost(*b));
+        let first = self.one_handed_within(callers.next()?, depth - 1)?;
+        callers.all(|b| self.one_handed_within(b, depth - 1) == Some(first)).then_some(first)
     }
 
     /// The handle that a write goes through and that cannot be in two hands at once: a parameter that is taken by

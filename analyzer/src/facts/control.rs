@@ -162,6 +162,14 @@ impl Facts<'_> {
         }
     }
 
+    /// Whether an event only writes to a log, where a line more harms nobody.
+    pub fn is_logging(&self, body: BodyId, event: EventId) -> bool {
+        let own = |e: &&super::effects::Effect| e.event == event;
+        matches!(self.event(body, event).kind, EventKind::Macro(_))
+            && self.effects(body).iter().filter(own).all(|e| e.kind == super::effects::EffectKind::Log)
+            && self.effects(body).iter().any(|e| own(&e))
+    }
+
     /// Calls that only compute: conversions, comparisons, constructors of plain values.
     fn is_harmless_call(&self, body: BodyId, call: &crate::ir::Call) -> bool {
         match self.program.target(body, call) {

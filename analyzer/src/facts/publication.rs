@@ -126,6 +126,15 @@ impl Facts<'_> {
         }
     }
 
+    /// A load that leads to data, by one of the two sides of a shared object: what it finds there tells that the other
+    /// side is done with it. Whether the other may still change it then, only the whole protocol could tell.
+    pub fn is_handed_to_one_side(&self, body: BodyId, load: &Seen) -> bool {
+        let Some(location) = self.op(load.op).location else { return false };
+        let leads = |f: &Follow| f.body == body && self.seen(body)[f.seen].event == load.event;
+        self.follows(location).iter().any(leads)
+            && self.one_handed(body).is_some_and(|handle| self.location(location).key.owner() != Some(handle))
+    }
+
     /// Both sides are methods that need the same object to themselves: one thread at a time runs either.
     pub(super) fn is_one_owner(&self, a: BodyId, b: BodyId) -> bool {
         let owner = |body: BodyId| {
@@ -138,6 +147,7 @@ impl Facts<'_> {
             self.program.self_adt(def).filter(|_| alone)
         };
         owner(a).is_some_and(|o| owner(b) == Some(o))
+            || self.one_handed(a).is_some_and(|handle| self.one_handed(b) == Some(handle))
     }
 
     /// Whether some write of a pointer location stores what may be data made at run time: neither null, nor the
@@ -325,7 +335,9 @@ fn publishes(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
         found.extend(memory_published(facts, body, i, s));
         found.extend(atomics_published(facts, body, i, s));
         for p in &mut found {
-            p.released = p.released || !facts.shared_write_matters(location, s);
+            p.released = p.released
+                || !facts.shared_write_matters(location, s)
+                || facts.may_be_locked_by_callers(body, location);
         }
         all.publishes.entry(location).or_default().extend(found);
     }
@@ -596,6 +608,8 @@ fn add_follow(
         || !op.kind.is_rmw() && facts.is_acquired_before(body, s.event, location)
         || op.kind.is_rmw() && facts.is_joined_before(body, s.event)
         || is_teardown(facts, body)
+        || facts.is_own_element(&s.place)
+        || facts.may_be_locked_by_callers(body, location)
         || is_behind_get_mut(facts, body, s)
         || facts.is_own_value(body, location, seen);
     let follow = Follow { body, seen, how, key, writes, acquired, required, failure, forwarded };

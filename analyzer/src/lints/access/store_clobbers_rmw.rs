@@ -101,6 +101,7 @@ fn clobbered<'f>(facts: &'f Facts<'_>, body: BodyId, location: LocId, store: &Se
         .find(|o| facts.program.body(o.body).owner != facts.program.body(op.body).owner && accumulates(facts, o))?;
     let quiet = facts.is_alone(body, store)
         || facts.context(store.op).in_drop && facts.function_name(op.body).starts_with(&facts.location(location).name)
+        || facts.context(store.op).in_drop && is_kept_value(facts, store)
         || !facts.context(store.op).locks.is_empty()
         || facts.context(store.op).vouched
         || facts.context(store.op).claimed
@@ -110,6 +111,8 @@ fn clobbered<'f>(facts: &'f Facts<'_>, body: BodyId, location: LocId, store: &Se
         || is_looked_at_again(facts, body, store)
         || refills_slot(facts, body, store)
         || is_absolute_setter(facts, body, store)
+        || is_last_state(facts, body, store)
+        || facts.may_be_locked_by_callers(body, location)
         || facts.location(location).indexed && store.stored.is_constant();
     (!quiet).then_some(partner)
 }
@@ -137,7 +140,26 @@ fn follows_rmw(facts: &Facts<'_>, body: BodyId, store: &Seen) -> bool {
         op.kind.is_rmw()
             && op.location == facts.op(store.op).location
             && s.event != store.event
-            && flow.dominates(s.event, store.event)
+            // Of several threads that try, one gets to the last round.
+            && (flow.dominates(s.event, store.event) || op.kind.is_cas() && flow.reaches(s.event, store.event))
+    })
+}
+
+/// A guard puts back what it has kept since it took hold of the location.
+fn is_kept_value(facts: &Facts<'_>, store: &Seen) -> bool {
+    let op = facts.op(store.op);
+    let guard = facts.program.self_adt(facts.program.body(op.body).owner);
+    let is_own = op.location.is_some_and(|l| facts.location(l).key.owner() == guard);
+    !is_own && store.stored.other && !store.stored.constant && store.stored.ops.is_empty()
+}
+
+/// One side of a shared object has found it in a state in which the other has left its data and gone.
+fn is_last_state(facts: &Facts<'_>, body: BodyId, store: &Seen) -> bool {
+    facts.seen(body).iter().any(|s| {
+        facts.op(s.op).location == facts.op(store.op).location
+            && facts.op(s.op).kind == AtomicOpKind::Load
+            && facts.flow(body).dominates(s.event, store.event)
+            && facts.is_handed_to_one_side(body, s)
     })
 }
 
@@ -191,6 +213,9 @@ fn is_absolute_setter(facts: &Facts<'_>, body: BodyId, store: &Seen) -> bool {
                 | "prepare"
                 | "reinit"
                 | "recycle"
+                | "revert"
+                | "rewind"
+                | "rollback"
         )
     });
     let reads_before = facts.seen(body).iter().any(|s| {
