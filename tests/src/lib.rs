@@ -1,5 +1,7 @@
 //! What several integration tests share: running the analyzer on a project, and the repository's own places.
 
+pub mod corpus;
+
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

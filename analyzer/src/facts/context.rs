@@ -175,8 +175,23 @@ impl Facts<'_> {
                     && (b == body || !self.is_captured(b, l))
             }
             Root::Value(b, v) if b == body => self.is_fresh(b, v) && !self.escapes_before(b, v, event),
+            Root::Static(d) => place.shared <= 1 && self.is_per_thread(d),
             _ => false,
         }
+    }
+
+    /// A `thread_local!` that holds the memory itself: every thread has its own, and the reference that `with` lends
+    /// stays in it.
+    fn is_per_thread(&self, def: DefId) -> bool {
+        let d = self.program.def(def);
+        let ItemKind::Static { ty, .. } = &d.item.kind else { return false };
+        let ty = self.program.lower_type(def, ty);
+        let inner = match &ty {
+            Type::Known(Known::ThreadLocal, args) => args.first().unwrap_or(&ty),
+            ty => ty,
+        };
+        d.item.attrs.iter().any(|a| a.path == "thread_local")
+            && matches!(inner, Type::Atomic(..) | Type::Array(..) | Type::Adt(..))
     }
 
     pub fn param_type(&self, body: BodyId, index: u32) -> Type {
@@ -349,6 +364,10 @@ impl Facts<'_> {
     /// The handle that a write goes through and that cannot be in two hands at once: a parameter that is taken by
     /// `&mut` or value, or by `&` if its type is not `Sync`; the nearest one to the write counts.
     pub(super) fn handle_of(&self, body: BodyId, seen: &Seen) -> Option<DefId> {
+        // However alone its handle is, a static is not reached through it.
+        if matches!(seen.place.root, Root::Static(_)) {
+            return None;
+        }
         let through = |body: BodyId, index: u32| -> Option<DefId> {
             let ty = self.param_type(body, index);
             let Type::Adt(adt, _) = ty.peeled_refs() else { return None };
@@ -375,18 +394,32 @@ impl Facts<'_> {
         if self.program.implements(adt, "Sync") {
             return false;
         }
+        self.holds_unshareable(adt, &mut Vec::new())
+    }
+
+    fn holds_unshareable(&self, adt: DefId, visited: &mut Vec<DefId>) -> bool {
         let ItemKind::Struct(s) = &self.program.def(adt).item.kind else { return false };
-        s.fields.iter().any(|f| {
-            let ty = self.program.lower_type(adt, &f.ty);
-            let cell = |t: &Type| {
-                matches!(
-                    t,
-                    Type::Known(Known::Cell | Known::RefCell | Known::UnsafeCell | Known::Rc | Known::NonNull, _)
-                        | Type::Ptr { .. }
-                )
-            };
-            cell(&ty) || matches!(&ty, Type::Known(Known::PhantomData, args) if args.first().is_some_and(cell))
-        })
+        visited.push(adt);
+        s.fields.iter().any(|f| self.is_unshareable(&self.program.lower_type(adt, &f.ty), visited))
+    }
+
+    /// Whether a value of the type makes what holds it `!Sync`. Pointers that share what they lead to pass it on.
+    fn is_unshareable(&self, ty: &Type, visited: &mut Vec<DefId>) -> bool {
+        match ty {
+            Type::Known(Known::Cell | Known::RefCell | Known::UnsafeCell | Known::Rc | Known::NonNull, _)
+            | Type::Ptr { .. } => true,
+            Type::Known(Known::Arc | Known::Box | Known::Option | Known::Padded | Known::PhantomData, args) => {
+                args.first().is_some_and(|t| self.is_unshareable(t, visited))
+            }
+            Type::Tuple(items) => items.iter().any(|t| self.is_unshareable(t, visited)),
+            Type::Ref { inner, .. } | Type::Array(inner, _) | Type::Slice(inner) => {
+                self.is_unshareable(inner, visited)
+            }
+            Type::Adt(d, _) => {
+                !visited.contains(d) && !self.program.implements(*d, "Sync") && self.holds_unshareable(*d, visited)
+            }
+            _ => false,
+        }
     }
 
     /// In how many places a second handle for the same memory may be made: from a shared borrow, in a loop, in a

@@ -527,7 +527,7 @@ impl<'a> Program<'a> {
         let through = TRANSPARENT.contains(&name)
             || name == "clone" && receiver.is_shared_pointer()
             || matches!(
-                (receiver, name),
+                (receiver.peeled(), name),
                 (
                     Type::Known(
                         Known::UnsafeCell | Known::Lazy | Known::Cell | Known::RefCell | Known::Mutex | Known::RwLock,

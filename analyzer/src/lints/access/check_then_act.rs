@@ -2,9 +2,9 @@
 
 use super::split_read_modify_write;
 use crate::facts::control::Decision;
-use crate::facts::{Facts, Seen};
+use crate::facts::{Facts, LocId, Op, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
-use crate::ir::{AtomicOpKind, BinOp, EventId, EventKind, ValueId, ValueKind};
+use crate::ir::{AtomicOpKind, BinOp, EventId, EventKind, Ordering, ValueId, ValueKind};
 use crate::lint::{Cx, declare_lint};
 use crate::remedy::one_step;
 use crate::resolve::places::Step;
@@ -143,6 +143,7 @@ fn deciding_load<'f>(facts: &'f Facts<'_>, body: BodyId, decision: &Decision, ac
         || facts.context(act.op).claimed
         || facts.is_claimed(body, act.event)
         || lowers_for_good(facts, location, act)
+        || is_learnt_on_the_way(facts, body, location, decision, act)
         || decided_by_rmw(facts, body, load, act)
         || is_idempotent(facts, body, decision, act)
         || is_own_id(facts, body, decision)
@@ -241,7 +242,7 @@ fn stored_is_pure(facts: &Facts<'_>, act: &Seen) -> bool {
 }
 
 /// All other writes of the location are of the same kind: a cached word that anyone may compute again.
-fn writes_once(facts: &Facts<'_>, location: crate::facts::LocId, act: &Seen) -> bool {
+fn writes_once(facts: &Facts<'_>, location: LocId, act: &Seen) -> bool {
     facts.shared_writes(location).all(|w| {
         let op = facts.op(w);
         op.kind == AtomicOpKind::Store && (w == act.op || op.body == facts.op(act.op).body)
@@ -251,13 +252,31 @@ fn writes_once(facts: &Facts<'_>, location: crate::facts::LocId, act: &Seen) -> 
 }
 
 /// A flag that is only ever cleared: a capability that turned out to be missing, an optimisation given up.
-fn lowers_for_good(facts: &Facts<'_>, location: crate::facts::LocId, act: &Seen) -> bool {
-    let clears = |o: crate::facts::OpId| {
+fn lowers_for_good(facts: &Facts<'_>, location: LocId, act: &Seen) -> bool {
+    let clears = |o: OpId| {
         let op = facts.op(o);
         op.kind == AtomicOpKind::Store
             && op.new_value().is_some_and(|v| matches!(facts.value(op.body, v), ValueKind::Bool(false)))
     };
     clears(act.op) && facts.shared_writes(location).all(clears)
+}
+
+/// A hint: a relaxed flag that only ever takes this value, once something done after the check has told that it should.
+/// Whoever does the same in between learns the same.
+fn is_learnt_on_the_way(facts: &Facts<'_>, body: BodyId, location: LocId, decision: &Decision, act: &Seen) -> bool {
+    let stored = |op: &Op<'_>| match facts.value(op.body, op.new_value()?) {
+        ValueKind::Bool(b) if op.kind == AtomicOpKind::Store => Some(*b),
+        _ => None,
+    };
+    let value = stored(facts.op(act.op));
+    let mut ops = facts.location(location).ops.iter().map(|o| facts.op(*o));
+    let hint = value.is_some()
+        && ops.all(|op| {
+            op.orders.success.known() == Some(Ordering::Relaxed) && (!op.kind.writes() || stored(op) == value)
+        });
+    hint && facts
+        .told_between(body, decision.block, act.event)
+        .is_some_and(|edge| facts.events_behind(body, edge).all(|e| e == act.event || !facts.has_effect(body, e)))
 }
 
 /// One of several constants, as a computation has it.

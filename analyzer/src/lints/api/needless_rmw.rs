@@ -1,8 +1,9 @@
 //! A read-modify-write where nobody can come between.
 
 use super::single_writer_violation;
+use crate::facts::heat::is_rare;
 use crate::facts::writers::Write;
-use crate::facts::{Facts, LocId};
+use crate::facts::{Facts, LocId, RoleKind};
 use crate::finding::{Finding, Label, Site};
 use crate::ir::Ordering;
 use crate::lint::{Cx, declare_lint};
@@ -114,15 +115,20 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
     }
 }
 
-/// The one handle that writes a location.
+/// The one handle that writes a location. References and locks are counted by handles of which there are many, made
+/// where it can't be seen.
 fn confined(facts: &Facts<'_>, location: LocId, writes: &[Write<'_>]) -> Option<DefId> {
+    if matches!(facts.role(location).kind, RoleKind::Refcount | RoleKind::Lock) {
+        return None;
+    }
     let handle = facts.sole_handle(location, writes)?;
     let inferred = facts.are_all_writes(location, writes);
     let promised = facts.promises_single_writer(location) && !single_writer_violation::is_broken(facts, location);
     (promised || inferred).then_some(handle)
 }
 
-/// A `SeqCst` RMW with a load of another location behind it may be the store of a store-then-load handshake.
+/// A `SeqCst` RMW with a load of another location behind it may be the store of a store-then-load handshake. What runs
+/// seldom isn't worth the words, nor is a pointer that is taken out.
 fn is_needless(facts: &Facts<'_>, write: &Write<'_>) -> bool {
     let op = facts.op(write.op);
     let flow = facts.flow(write.body);
@@ -133,7 +139,8 @@ fn is_needless(facts: &Facts<'_>, write: &Write<'_>) -> bool {
                 other.kind.reads() && other.location != op.location && flow.reaches(write.seen.event, s.event)
             })
     };
-    op.kind.is_rmw() && op.orders.success.known().is_some() && !handshake()
+    let worthwhile = !write.excused && !is_rare(facts, op.body) && !op.value_type.is_pointer();
+    op.kind.is_rmw() && op.orders.success.known().is_some() && worthwhile && !handshake()
 }
 
 fn report(cx: &Cx<'_>, location: LocId, handle: DefId, write: &Write<'_>) -> Finding {
