@@ -412,9 +412,7 @@ impl Facts<'_> {
                 args.first().is_some_and(|t| self.is_unshareable(t, visited))
             }
             Type::Tuple(items) => items.iter().any(|t| self.is_unshareable(t, visited)),
-            Type::Ref { inner, .. } | Type::Array(inner, _) | Type::Slice(inner) => {
-                self.is_unshareable(inner, visited)
-            }
+            Type::Ref { inner, .. } | Type::Array(inner, _) | Type::Slice(inner) => self.is_unshareable(inner, visited),
             Type::Adt(d, _) => {
                 !visited.contains(d) && !self.program.implements(*d, "Sync") && self.holds_unshareable(*d, visited)
             }

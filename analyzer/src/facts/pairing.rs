@@ -140,8 +140,7 @@ impl Facts<'_> {
         let from = self.outcome(body, cas).failure;
         let stop = |e: EventId| self.sync_at(body, e).acquires;
         let ir = self.program.body(body).ir;
-        let mut failed =
-            operands.iter().filter(|(_, v)| self.comes_through_failure(body, *v, cas.event)).peekable();
+        let mut failed = operands.iter().filter(|(_, v)| self.comes_through_failure(body, *v, cas.event)).peekable();
         !from.is_empty()
             && failed.peek().is_some()
             && failed.all(|(block, _)| !self.flow(body).passes_avoiding(ir, &from, *block, stop))
