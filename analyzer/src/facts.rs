@@ -17,8 +17,10 @@ pub mod effects;
 pub mod exposure;
 pub mod fences;
 pub mod flow;
+pub mod guarded;
 pub mod guards;
 pub mod handed_out;
+pub mod handles;
 pub mod handover;
 pub mod handshake;
 pub mod heat;
@@ -108,6 +110,7 @@ pub struct Facts<'a> {
     wakeups: OnceLock<wakeup::Wakeups>,
     joint: OnceLock<FxHashMap<siblings::Pair, Vec<siblings::JointUpdate>>>,
     holders: OnceLock<transfer::Holders>,
+    handles: OnceLock<FxHashMap<DefId, handles::Made>>,
     pub coverage: Coverage,
 }
 
@@ -146,6 +149,7 @@ impl<'a> Facts<'a> {
             joint: OnceLock::new(),
             heat: OnceLock::new(),
             holders: OnceLock::new(),
+            handles: OnceLock::new(),
             coverage: table.coverage,
         };
         access::see_through_helpers(&mut facts);

@@ -27,6 +27,7 @@ pub static ALL: &[&Lint] = &[
     &access::cloned_atomic::CLONED_ATOMIC,
     &publication::dangling_publication::DANGLING_PUBLICATION,
     &layout::excessive_padding::EXCESSIVE_PADDING,
+    &api::guarded_by_violation::GUARDED_BY_VIOLATION,
     &waiting::hand_rolled_spinlock::HAND_ROLLED_SPINLOCK,
     &cas::ignored_cas_result::IGNORED_CAS_RESULT,
     &api::implicit_single_writer::IMPLICIT_SINGLE_WRITER,

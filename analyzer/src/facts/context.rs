@@ -175,7 +175,8 @@ impl Facts<'_> {
                     && (b == body || !self.is_captured(b, l))
             }
             Root::Value(b, v) if b == body => self.is_fresh(b, v) && !self.escapes_before(b, v, event),
-            Root::Static(d) => place.shared <= 1 && self.is_per_thread(d),
+            // By the key and by the reference that `with` lends.
+            Root::Static(d) => place.shared <= 2 && self.is_per_thread(d),
             _ => false,
         }
     }
@@ -356,11 +357,6 @@ impl Facts<'_> {
         handle.filter(|h| !self.is_copied(*h))
     }
 
-    /// Whether there may be two handles of this type for the same memory.
-    pub fn is_copied(&self, handle: DefId) -> bool {
-        self.program.implements(handle, "Clone") || self.copies(handle) > 0
-    }
-
     /// The handle that a write goes through and that cannot be in two hands at once: a parameter that is taken by
     /// `&mut` or value, or by `&` if its type is not `Sync`; the nearest one to the write counts.
     pub(super) fn handle_of(&self, body: BodyId, seen: &Seen) -> Option<DefId> {
@@ -418,35 +414,6 @@ impl Facts<'_> {
             }
             _ => false,
         }
-    }
-
-    /// In how many places a second handle for the same memory may be made: from a shared borrow, in a loop, in a
-    /// closure.
-    fn copies(&self, adt: DefId) -> usize {
-        let mut n = 0;
-        for body in self.program.body_ids() {
-            let b = self.program.body(body);
-            if self.program.def(b.owner).is_test {
-                continue;
-            }
-            for (i, v) in b.ir.values.iter().enumerate() {
-                let ValueKind::Struct { fields, .. } = &v.kind else { continue };
-                if !matches!(self.program.type_of(body, ValueId(i as u32)), Type::Adt(d, _) if d == adt) {
-                    continue;
-                }
-                let repeated = b.parent.is_some() || b.ir.loops.iter().any(|l| l.span.contains(v.span));
-                let from_shared = (0..b.ir.params.len() as u32).any(|p| {
-                    self.param_type(body, p).is_shared_pointer()
-                        && fields.iter().any(|(_, f)| {
-                            self.flows_into(body, *f).params.contains(&p) || {
-                                matches!(self.program.value_ref(body, *f).root, Root::Param(_, q) if q == p)
-                            }
-                        })
-                });
-                n += usize::from(repeated || from_shared);
-            }
-        }
-        n
     }
 }
 

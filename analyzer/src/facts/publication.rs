@@ -502,7 +502,7 @@ fn follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
             add_follow(facts, all, body, i, How::Pointer(n), t.event, t.value, None, t.kind.writes(), None);
         }
     }
-    for d in facts.decisions(body) {
+    for d in facts.decisions(body).iter().filter(|d| !facts.is_debug_assertion(body, d)) {
         for &i in d.flows.ops.iter().chain(&d.flows.compared) {
             let s = &facts.seen(body)[i];
             let Some(location) = facts.op(s.op).location else { continue };

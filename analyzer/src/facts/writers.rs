@@ -58,7 +58,7 @@ impl Facts<'_> {
         let (adt, field) = self.field_of(location)?;
         let inside = handle != adt && !self.program.lower_type(adt, &field.ty).is_pointer();
         let alone = writes.iter().all(|w| w.by == Writer::Handle(handle));
-        (inside && alone && !self.is_copied(handle)).then_some(handle)
+        (inside && alone && self.is_made_in_source(handle) && !self.is_copied(handle)).then_some(handle)
     }
 
     /// Nothing about the location suggests a writer besides these: they are all of its shared writes, nobody is handed a

@@ -2,9 +2,10 @@
 
 use super::split_read_modify_write;
 use crate::facts::control::Decision;
+use crate::facts::required::Constant;
 use crate::facts::{Facts, LocId, Op, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
-use crate::ir::{AtomicOpKind, BinOp, EventId, EventKind, Ordering, ValueId, ValueKind};
+use crate::ir::{AtomicOpKind, Base, BinOp, EventId, EventKind, Ordering, ValueId, ValueKind};
 use crate::lint::{Cx, declare_lint};
 use crate::remedy::one_step;
 use crate::resolve::places::Step;
@@ -132,6 +133,7 @@ fn deciding_load<'f>(facts: &'f Facts<'_>, body: BodyId, decision: &Decision, ac
         load.kind == AtomicOpKind::Load
             && load.location == Some(location)
             && l.place.may_alias(&act.place)
+            && !l.place.is_other_element(&act.place)
             && (l.event != act.event || l.is_direct())
             && facts.flow(body).reaches(l.event, act.event)
     })?;
@@ -190,7 +192,11 @@ fn is_unconditional(facts: &Facts<'_>, act: &Seen) -> bool {
     let op = facts.op(act.op);
     match op.kind {
         AtomicOpKind::Store => true,
-        AtomicOpKind::FetchAdd | AtomicOpKind::FetchSub => op.result.is_none(),
+        // Adding nothing is a fence in disguise.
+        AtomicOpKind::FetchAdd | AtomicOpKind::FetchSub => {
+            let nothing = |v: ValueId| facts.constant_of(op.body, v) == Some(Constant::Int(0));
+            op.result.is_none() && !op.new_value().is_some_and(nothing)
+        }
         AtomicOpKind::Swap => false,
         _ => false,
     }
@@ -223,13 +229,13 @@ fn is_idempotent(facts: &Facts<'_>, body: BodyId, decision: &Decision, act: &See
     }
     let Some(location) = op.location else { return false };
     let two_valued = op.value_type == Type::Prim("bool");
-    let one_word_init = stored_is_pure(facts, act) && writes_once(facts, location, act);
+    let one_word_init = stored_is_pure(facts, act) && writes_once(facts, body, location, act);
     if !(two_valued && act.stored.is_constant() || one_word_init) {
         return false;
     }
     match facts.controlling_edge(body, decision, act.event) {
         Some(edge) => facts.events_behind(body, edge).all(|e| {
-            e == act.event || !facts.has_effect(body, e) || facts.flow(body).reaches(e, act.event) && one_word_init
+            e == act.event || !facts.has_effect(body, e) || is_logged(facts, body, e) || facts.flow(body).reaches(e, act.event) && one_word_init
         }),
         None => false,
     }
@@ -242,12 +248,12 @@ fn stored_is_pure(facts: &Facts<'_>, act: &Seen) -> bool {
 }
 
 /// All other writes of the location are of the same kind: a cached word that anyone may compute again.
-fn writes_once(facts: &Facts<'_>, location: LocId, act: &Seen) -> bool {
+fn writes_once(facts: &Facts<'_>, body: BodyId, location: LocId, act: &Seen) -> bool {
     facts.shared_writes(location).all(|w| {
         let op = facts.op(w);
         op.kind == AtomicOpKind::Store && (w == act.op || op.body == facts.op(act.op).body)
     }) && facts.op(act.op).value_type != Type::Prim("bool")
-        && act.stored.ops.is_empty()
+        && act.stored.ops.iter().all(|&i| facts.is_pinned(body, i, act.event))
         && (!act.stored.is_constant() || is_choice(facts, act))
 }
 
@@ -279,10 +285,22 @@ fn is_learnt_on_the_way(facts: &Facts<'_>, body: BodyId, location: LocId, decisi
         .is_some_and(|edge| facts.events_behind(body, edge).all(|e| e == act.event || !facts.has_effect(body, e)))
 }
 
-/// One of several constants, as a computation has it.
+/// One of several constants, or what was found at a fixed address.
 fn is_choice(facts: &Facts<'_>, act: &Seen) -> bool {
     let op = facts.op(act.op);
-    op.new_value().is_some_and(|v| matches!(facts.value(op.body, v), ValueKind::Phi(_)))
+    op.new_value().is_some_and(|v| match facts.value(op.body, v) {
+        ValueKind::Phi(_) => true,
+        ValueKind::Read(p) => matches!(p.base, Base::Local(_, v) if matches!(facts.value(op.body, v), ValueKind::Event(_))),
+        kind => matches!(kind, ValueKind::Event(_)),
+    })
+}
+
+/// A line in a log, which may as well stand there twice.
+fn is_logged(facts: &Facts<'_>, body: BodyId, event: EventId) -> bool {
+    match &facts.event(body, event).kind {
+        EventKind::Macro(m) => matches!(m.path.last(), "trace" | "debug" | "info" | "warn" | "error" | "log"),
+        _ => false,
+    }
 }
 
 /// The load is compared with something of the caller's own (its thread's id): only the owner gets past.

@@ -7,7 +7,7 @@ use crate::facts::{Facts, LocId, RoleKind};
 use crate::finding::{Finding, Label, Site};
 use crate::ir::Ordering;
 use crate::lint::{Cx, declare_lint};
-use crate::resolve::DefId;
+use crate::resolve::{DefId, Type};
 
 declare_lint! {
     /// Finds read-modify-writes and compare-exchanges of locations that one handle alone writes.
@@ -35,6 +35,10 @@ declare_lint! {
     /// pub struct Reader { shared: Arc<Shared> }
     ///
     /// impl Writer {
+    ///     pub fn new() -> Self {
+    ///         Writer { shared: Arc::new(Shared { written: AtomicUsize::new(0) }) }
+    ///     }
+    ///
     ///     pub fn add(&mut self, n: usize) {
     ///         self.shared.written.fetch_add(n, Release);
     ///     }
@@ -58,6 +62,10 @@ declare_lint! {
     /// pub struct Reader { shared: Arc<Shared> }
     ///
     /// impl Writer {
+    ///     pub fn new() -> Self {
+    ///         Writer { shared: Arc::new(Shared { written: AtomicUsize::new(0) }) }
+    ///     }
+    ///
     ///     pub fn add(&mut self, n: usize) {
     ///         let written = self.shared.written.load(Relaxed);
     ///         self.shared.written.store(written.wrapping_add(n), Release);
@@ -128,7 +136,7 @@ fn confined(facts: &Facts<'_>, location: LocId, writes: &[Write<'_>]) -> Option<
 }
 
 /// A `SeqCst` RMW with a load of another location behind it may be the store of a store-then-load handshake. What runs
-/// seldom isn't worth the words, nor is a pointer that is taken out.
+/// seldom isn't worth the words, nor is a pointer that is taken out, and a flag that is taken is taken from others.
 fn is_needless(facts: &Facts<'_>, write: &Write<'_>) -> bool {
     let op = facts.op(write.op);
     let flow = facts.flow(write.body);
@@ -139,7 +147,10 @@ fn is_needless(facts: &Facts<'_>, write: &Write<'_>) -> bool {
                 other.kind.reads() && other.location != op.location && flow.reaches(write.seen.event, s.event)
             })
     };
-    let worthwhile = !write.excused && !is_rare(facts, op.body) && !op.value_type.is_pointer();
+    let worthwhile = !write.excused
+        && !is_rare(facts, op.body)
+        && !op.value_type.is_pointer()
+        && op.value_type != Type::Prim("bool");
     op.kind.is_rmw() && op.orders.success.known().is_some() && worthwhile && !handshake()
 }
 
