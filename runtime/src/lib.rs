@@ -9,6 +9,8 @@
 //! use atomic_lint::{spsc, Padded, SeqLock, ShardedCounter, Snapshot, TokenBucket};
 //! ```
 //!
+//! The [`guide`] turns plain code into verified code with this crate's attributes, step by step.
+//!
 //! # By problem
 //!
 //! | problem | type | progress | producers × consumers | reclamation | cost |
@@ -149,6 +151,8 @@ pub mod clock;
 pub mod epoch;
 #[cfg(feature = "std")]
 pub mod gate;
+#[cfg(all(feature = "macros", feature = "snapshot"))]
+pub mod guide;
 pub mod hazard;
 #[cfg(feature = "std")]
 pub mod init;
