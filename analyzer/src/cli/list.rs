@@ -89,7 +89,8 @@ mod tests {
                 document(DocumentKind::Package { name: "a".to_owned() }, "a/Cargo.toml", package),
             ])
             .unwrap();
-        let worth = |lint: &str| (lint == "redundant_seq_cst").then_some(Measured { right: 7, defensible: 1, wrong: 0 });
+        let worth =
+            |lint: &str| (lint == "redundant_seq_cst").then_some(Measured { right: 7, defensible: 1, wrong: 0 });
         insta::assert_snapshot!(text(&config, worth, Style::default()), @"
         lint                     group        measured      level  fix        since  set by
         split_read_modify_write  correctness  -             deny   sometimes  0.1.0  default of correctness

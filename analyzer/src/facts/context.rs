@@ -239,6 +239,9 @@ impl Facts<'_> {
                     }
                     _ => c.args.iter().any(|v| same(*v)),
                 },
+                EventKind::Atomic(op) if op.kind.is_cas() => {
+                    op.args.iter().any(|v| same(*v)) && self.is_behind_success(body, id, event)
+                }
                 EventKind::Atomic(op) => op.kind.writes() && op.args.iter().any(|v| same(*v)),
                 EventKind::Write { value, .. } | EventKind::Assign { value, .. } => same(*value),
                 _ => false,
@@ -258,6 +261,14 @@ impl Facts<'_> {
             }
             _ => false,
         })
+    }
+
+    /// Whether `event` may run after the CAS at `cas` has succeeded.
+    fn is_behind_success(&self, body: BodyId, cas: EventId, event: EventId) -> bool {
+        let Some(seen) = self.seen(body).iter().find(|s| s.event == cas && s.is_direct()) else { return true };
+        let (flow, won) = (self.flow(body), self.outcome(body, seen).success);
+        let here = flow.block_of(event);
+        won.is_empty() || won.iter().any(|b| *b == here || flow.block_reaches(*b, here))
     }
 
     /// Whether `v` is the object `object` under another name.
@@ -423,14 +434,17 @@ impl Facts<'_> {
                     continue;
                 }
                 let repeated = b.parent.is_some() || b.ir.loops.iter().any(|l| l.span.contains(v.span));
-                let from_shared = (0..b.ir.params.len() as u32).any(|p| {
-                    self.param_type(body, p).is_shared_pointer()
-                        && fields.iter().any(|(_, f)| {
-                            self.flows_into(body, *f).params.contains(&p) || {
-                                matches!(self.program.value_ref(body, *f).root, Root::Param(_, q) if q == p)
-                            }
-                        })
-                });
+                // Whoever calls an unsafe function answers for there being one handle.
+                let vouched = self.program.function(b.owner).is_some_and(|f| f.is_unsafe);
+                let from_shared = !vouched
+                    && (0..b.ir.params.len() as u32).any(|p| {
+                        self.param_type(body, p).is_shared_pointer()
+                            && fields.iter().any(|(_, f)| {
+                                self.flows_into(body, *f).params.contains(&p) || {
+                                    matches!(self.program.value_ref(body, *f).root, Root::Param(_, q) if q == p)
+                                }
+                            })
+                    });
                 n += usize::from(repeated || from_shared);
             }
         }
