@@ -17,8 +17,10 @@ pub mod effects;
 pub mod exposure;
 pub mod fences;
 pub mod flow;
+pub mod guarded;
 pub mod guards;
 pub mod handed_out;
+pub mod handles;
 pub mod handover;
 pub mod handshake;
 pub mod heat;
@@ -56,6 +58,7 @@ pub mod value_flow;
 pub mod wait_loop;
 pub mod waiting;
 pub mod wakeup;
+pub mod writers;
 
 use std::sync::OnceLock;
 
@@ -112,6 +115,7 @@ pub struct Facts<'a> {
     wakeups: OnceLock<wakeup::Wakeups>,
     joint: OnceLock<FxHashMap<siblings::Pair, Vec<siblings::JointUpdate>>>,
     holders: OnceLock<transfer::Holders>,
+    handles: OnceLock<FxHashMap<DefId, handles::Made>>,
     pub coverage: Coverage,
 }
 
@@ -151,6 +155,7 @@ impl<'a> Facts<'a> {
             joint: OnceLock::new(),
             heat: OnceLock::new(),
             holders: OnceLock::new(),
+            handles: OnceLock::new(),
             coverage: table.coverage,
         };
         access::see_through_helpers(&mut facts);

@@ -110,7 +110,9 @@ impl Facts<'_> {
             (Some(required), Some(value)) => required.excludes(value),
             _ => false,
         };
-        if excluded || self.is_one_owner(publish.body, follow.body) {
+        // A function that looks at data and writes it later has no other thread to give it back to.
+        let own = !publish.writes && publish.body == follow.body;
+        if excluded || own || self.is_one_owner(publish.body, follow.body) {
             return false;
         }
         match (publish.evidence, follow.how) {
@@ -378,6 +380,9 @@ fn memory_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec<
             continue;
         }
         let key = if by_pointer { None } else { t.key.clone() };
+        if !t.kind.writes() && is_claim(facts, body, t, s) {
+            continue;
+        }
         if found.iter().any(|f| f.key == key && f.whole == whole && (f.writes || !t.kind.writes())) {
             continue;
         }
@@ -397,6 +402,17 @@ fn memory_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec<
         });
     }
     found
+}
+
+/// Data that is looked at before the operation is used or written behind it as well: the operation takes it rather
+/// than giving it back.
+fn is_claim(facts: &Facts<'_>, body: BodyId, looked_at: &Touch, s: &Seen) -> bool {
+    let behind = |e: EventId| match e == s.event {
+        true => !s.is_direct(),
+        false => facts.flow(body).dominates(s.event, e),
+    };
+    let same = |t: &Touch| t.key.is_some() && t.key == looked_at.key && t.event != looked_at.event;
+    facts.touches(body).iter().any(|t| same(t) && behind(t.event))
 }
 
 fn constant_stored(facts: &Facts<'_>, s: &Seen) -> Option<Constant> {
@@ -497,7 +513,8 @@ fn follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
         }
     }
     // Who finds the own id has written it: what was written with it is the own as well.
-    for d in facts.decisions(body).into_iter().filter(|d| !facts.compares_own_id(body, d)) {
+    let tells = |d: &&Decision| !facts.is_debug_assertion(body, d) && !facts.compares_own_id(body, d);
+    for d in facts.decisions(body).iter().filter(tells) {
         for &i in d.flows.ops.iter().chain(&d.flows.compared) {
             let s = &facts.seen(body)[i];
             let Some(location) = facts.op(s.op).location else { continue };
@@ -582,8 +599,10 @@ fn add_follow(
     let order = facts.read_order(s, failure);
     let forwarded = matches!(order, Order::Param(_));
     let acquired = !lacks_acquire(order) && !forwarded
-        || s.event != to && !facts.reaches_unacquired(body, s.event, to)
+        || s.event != to && !reaches_unacquired(facts, body, s, failure, to)
+        || failure && value.is_some_and(|v| facts.is_acquired_on_the_way(body, s, v))
         || facts.acquires_in_helper(s)
+        || is_own_data(facts, body, s, how)
         || facts.is_guarded(location, s.op)
         // What an earlier read acquired is not what the RMW finds.
         || !op.kind.is_rmw() && facts.is_acquired_before(body, s.event, location)
@@ -596,6 +615,28 @@ fn add_follow(
         || facts.is_own_value(body, location, seen);
     let follow = Follow { body, seen, how, key, writes, acquired, required, failure, forwarded };
     all.follows.entry(location).or_default().push(follow);
+}
+
+fn reaches_unacquired(facts: &Facts<'_>, body: BodyId, s: &Seen, failure: bool, to: EventId) -> bool {
+    match facts.op(s.op).kind.is_cas() {
+        true => facts.outcome_reaches_unacquired(body, s, failure, to),
+        false => facts.reaches_unacquired(body, s.event, to),
+    }
+}
+
+/// The branch leads to memory that this very function has written before it looked at the location.
+fn is_own_data(facts: &Facts<'_>, body: BodyId, s: &Seen, how: How) -> bool {
+    let How::Guards(used) = how else { return false };
+    let touches = facts.touches(body);
+    let data = &touches[used];
+    touches.iter().any(|t| {
+        t.kind.writes()
+            && t.kind != TouchKind::Take
+            && t.key == data.key
+            && t.place.root == data.place.root
+            && t.event != s.event
+            && facts.flow(body).dominates(t.event, s.event)
+    })
 }
 
 /// `unsafe fn …(&mut self)`: the caller answers for nobody else being there.

@@ -3,9 +3,10 @@
 use super::split_read_modify_write;
 use crate::facts::control::Decision;
 use crate::facts::publication::origin;
-use crate::facts::{Facts, LocId, OpId, Seen};
+use crate::facts::required::Constant;
+use crate::facts::{Facts, LocId, Op, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
-use crate::ir::{AtomicOpKind, BinOp, EventId, ValueKind};
+use crate::ir::{AtomicOpKind, Base, BinOp, EventId, Ordering, ValueId, ValueKind};
 use crate::lint::{Cx, declare_lint};
 use crate::remedy::one_step;
 use crate::resolve::{BodyId, Type};
@@ -132,6 +133,7 @@ fn deciding_load<'f>(facts: &'f Facts<'_>, body: BodyId, decision: &Decision, ac
         load.kind == AtomicOpKind::Load
             && load.location == Some(location)
             && l.place.may_alias(&act.place)
+            && !l.place.is_other_element(&act.place)
             && (l.event != act.event || l.is_direct())
             && facts.flow(body).reaches(l.event, act.event)
     })?;
@@ -143,6 +145,7 @@ fn deciding_load<'f>(facts: &'f Facts<'_>, body: BodyId, decision: &Decision, ac
         || facts.context(act.op).claimed
         || facts.is_claimed(body, act.event)
         || lowers_for_good(facts, location, act)
+        || is_learnt_on_the_way(facts, body, location, decision, act)
         || decided_by_rmw(facts, body, load, act)
         || is_idempotent(facts, body, decision, act)
         || facts.compares_own_id(body, decision)
@@ -193,7 +196,11 @@ fn is_unconditional(facts: &Facts<'_>, act: &Seen) -> bool {
     let op = facts.op(act.op);
     match op.kind {
         AtomicOpKind::Store => true,
-        AtomicOpKind::FetchAdd | AtomicOpKind::FetchSub => op.result.is_none(),
+        // Adding nothing is a fence in disguise.
+        AtomicOpKind::FetchAdd | AtomicOpKind::FetchSub => {
+            let nothing = |v: ValueId| facts.constant_of(op.body, v) == Some(Constant::Int(0));
+            op.result.is_none() && !op.new_value().is_some_and(nothing)
+        }
         AtomicOpKind::Swap => false,
         _ => false,
     }
@@ -226,7 +233,7 @@ fn is_idempotent(facts: &Facts<'_>, body: BodyId, decision: &Decision, act: &See
     }
     let Some(location) = op.location else { return false };
     let two_valued = op.value_type == Type::Prim("bool");
-    let one_word_init = stored_is_pure(facts, act) && writes_once(facts, location, act);
+    let one_word_init = stored_is_pure(facts, act) && writes_once(facts, body, location, act);
     let raised = act.stored.is_constant() && (two_valued || is_only_constant(facts, location, act));
     if !(raised || one_word_init) {
         return false;
@@ -289,12 +296,12 @@ fn is_surplus(facts: &Facts<'_>, body: BodyId, decision: &Decision, act: &Seen) 
 }
 
 /// All other writes of the location are of the same kind: a cached word that anyone may compute again.
-fn writes_once(facts: &Facts<'_>, location: LocId, act: &Seen) -> bool {
+fn writes_once(facts: &Facts<'_>, body: BodyId, location: LocId, act: &Seen) -> bool {
     facts.shared_writes(location).all(|w| {
         let op = facts.op(w);
         op.kind == AtomicOpKind::Store && (w == act.op || op.body == facts.op(act.op).body)
     }) && facts.op(act.op).value_type != Type::Prim("bool")
-        && act.stored.ops.is_empty()
+        && act.stored.ops.iter().all(|&i| facts.is_pinned(body, i, act.event))
         && (!act.stored.is_constant() || is_choice(facts, act))
 }
 
@@ -308,10 +315,35 @@ fn lowers_for_good(facts: &Facts<'_>, location: LocId, act: &Seen) -> bool {
     clears(act.op) && facts.shared_writes(location).all(clears)
 }
 
-/// One of several constants, as a computation has it.
+/// A hint: a relaxed flag that only ever takes this value, once something done after the check has told that it should.
+/// Whoever does the same in between learns the same.
+fn is_learnt_on_the_way(facts: &Facts<'_>, body: BodyId, location: LocId, decision: &Decision, act: &Seen) -> bool {
+    let stored = |op: &Op<'_>| match facts.value(op.body, op.new_value()?) {
+        ValueKind::Bool(b) if op.kind == AtomicOpKind::Store => Some(*b),
+        _ => None,
+    };
+    let value = stored(facts.op(act.op));
+    let mut ops = facts.location(location).ops.iter().map(|o| facts.op(*o));
+    let hint = value.is_some()
+        && ops.all(|op| {
+            op.orders.success.known() == Some(Ordering::Relaxed) && (!op.kind.writes() || stored(op) == value)
+        });
+    hint && facts
+        .told_between(body, decision.block, act.event)
+        .is_some_and(|edge| facts.events_behind(body, edge).all(|e| e == act.event || !facts.has_effect(body, e)))
+}
+
+/// One of several constants, or what was found at a fixed address.
 fn is_choice(facts: &Facts<'_>, act: &Seen) -> bool {
     let op = facts.op(act.op);
-    act.stored.computed || op.new_value().is_some_and(|v| matches!(facts.value(op.body, v), ValueKind::Phi(_)))
+    act.stored.computed
+        || op.new_value().is_some_and(|v| match facts.value(op.body, v) {
+            ValueKind::Phi(_) => true,
+            ValueKind::Read(p) => {
+                matches!(p.base, Base::Local(_, v) if matches!(facts.value(op.body, v), ValueKind::Event(_)))
+            }
+            kind => matches!(kind, ValueKind::Event(_)),
+        })
 }
 
 fn report(cx: &Cx<'_>, body: BodyId, load: &Seen, act: &Seen) -> Finding {

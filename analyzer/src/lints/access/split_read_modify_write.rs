@@ -101,7 +101,8 @@ pub fn pairs<'f>(facts: &'f Facts<'_>, body: BodyId) -> Vec<Pair<'f>> {
     let seen = facts.seen(body);
     let mut found: Vec<Pair<'f>> = Vec::new();
     for store in seen.iter().filter(|s| facts.op(s.op).kind == AtomicOpKind::Store) {
-        let load = store.stored.ops.iter().map(|&i| &seen[i]).find(|load| is_torn(facts, body, load, store));
+        let left = store.stored.ops.iter().filter(|&&i| !facts.is_pinned(body, i, store.event));
+        let load = left.map(|&i| &seen[i]).find(|load| is_torn(facts, body, load, store));
         if let Some(load) = load {
             found.push(Pair { body, load, store });
         }
@@ -115,6 +116,7 @@ fn is_torn(facts: &Facts<'_>, body: BodyId, load: &Seen, store: &Seen) -> bool {
     l.kind == AtomicOpKind::Load
         && l.location == s.location
         && load.place.may_alias(&store.place)
+        && !load.place.is_other_element(&store.place)
         && !is_found_in_helper(load, store)
         && !facts.is_alone(body, load)
         && !facts.is_alone(body, store)

@@ -1,6 +1,7 @@
 //! A blind store wipes out updates that other functions make by RMW.
 
 use super::split_read_modify_write;
+use crate::facts::required::Constant;
 use crate::facts::{Facts, LocId, Op, Seen};
 use crate::finding::{Finding, Interleaving, Label};
 use crate::ir::{AtomicOpKind, ValueKind};
@@ -107,6 +108,8 @@ fn clobbered<'f>(facts: &'f Facts<'_>, body: BodyId, location: LocId, store: &Se
         || facts.confined_writer(location).is_some()
         || split_read_modify_write::pairs(facts, body).iter().any(|p| p.store.op == store.op)
         || follows_rmw(facts, body, store)
+        || is_looked_at_again(facts, body, store)
+        || refills_slot(facts, body, store)
         || is_absolute_setter(facts, body, store)
         || is_last_state(facts, body, store)
         || facts.may_be_locked_by_callers(store.op)
@@ -157,6 +160,36 @@ fn is_last_state(facts: &Facts<'_>, body: BodyId, store: &Seen) -> bool {
             && facts.op(s.op).kind == AtomicOpKind::Load
             && facts.flow(body).dominates(s.event, store.event)
             && facts.is_handed_to_one_side(body, s)
+    })
+}
+
+/// Cleared first and looked at afterwards, with the work in between: what is wiped out here, the work itself finds, and
+/// what comes later, the second look.
+fn is_looked_at_again(facts: &Facts<'_>, body: BodyId, store: &Seen) -> bool {
+    let op = facts.op(store.op);
+    let clears = op.new_value().and_then(|v| facts.constant_of(op.body, v));
+    let seen = facts.seen(body);
+    matches!(clears, Some(Constant::Int(0) | Constant::Bool(false)))
+        && facts.decisions(body).iter().flat_map(|d| d.flows.ops.iter().chain(&d.flows.compared)).any(|&i| {
+            let again = facts.op(seen[i].op);
+            again.kind == AtomicOpKind::Load
+                && again.location == op.location
+                && seen[i].event != store.event
+                && facts.flow(body).dominates(store.event, seen[i].event)
+        })
+}
+
+/// The data of the same object was written plainly right before: whoever may do that has the whole object to himself,
+/// and the store hands it over.
+fn refills_slot(facts: &Facts<'_>, body: BodyId, store: &Seen) -> bool {
+    let Some((_, object)) = store.place.steps.split_last() else { return false };
+    facts.touches(body).iter().any(|t| {
+        t.in_cell
+            && t.kind.writes()
+            && t.event != store.event
+            && t.place.root == store.place.root
+            && t.place.steps.starts_with(object)
+            && facts.flow(body).dominates(t.event, store.event)
     })
 }
 
