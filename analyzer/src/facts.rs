@@ -26,6 +26,7 @@ pub mod handshake;
 pub mod heat;
 pub mod initial;
 pub mod layout;
+mod linked;
 pub mod misdirected;
 pub mod nullness;
 pub mod outcome;
