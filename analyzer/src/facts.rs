@@ -17,8 +17,10 @@ pub mod effects;
 pub mod exposure;
 pub mod fences;
 pub mod flow;
+pub mod guarded;
 pub mod guards;
 pub mod handed_out;
+pub mod handles;
 pub mod handover;
 pub mod handshake;
 pub mod heat;
@@ -28,10 +30,12 @@ pub mod misdirected;
 pub mod nullness;
 pub mod outcome;
 pub mod overpadded;
+pub mod own_slot;
 pub mod pairing;
 pub mod partner_names;
 pub mod partners;
 pub mod plain;
+pub mod promises;
 pub mod publication;
 pub mod reclamation;
 pub mod refcount;
@@ -48,10 +52,12 @@ pub mod sides;
 pub mod spin_held;
 pub mod touch;
 pub mod transfer;
+pub mod unseen_locks;
 pub mod value_flow;
 pub mod wait_loop;
 pub mod waiting;
 pub mod wakeup;
+pub mod writers;
 
 use std::sync::OnceLock;
 
@@ -97,6 +103,8 @@ pub struct Facts<'a> {
     effects: OnceLock<effects::Effects>,
     handed_out: OnceLock<handed_out::HandedOut>,
     declared: OnceLock<declared::Declared>,
+    /// Types of objects that carry a lock which is not analysed, sorted.
+    unseen_locks: OnceLock<Vec<DefId>>,
     retries: OnceLock<Vec<region::Retry>>,
     heat: OnceLock<heat::Heat>,
     plain: OnceLock<FxHashMap<LocId, Vec<plain::Plain>>>,
@@ -106,6 +114,7 @@ pub struct Facts<'a> {
     wakeups: OnceLock<wakeup::Wakeups>,
     joint: OnceLock<FxHashMap<siblings::Pair, Vec<siblings::JointUpdate>>>,
     holders: OnceLock<transfer::Holders>,
+    handles: OnceLock<FxHashMap<DefId, handles::Made>>,
     pub coverage: Coverage,
 }
 
@@ -134,6 +143,7 @@ impl<'a> Facts<'a> {
             effects: OnceLock::new(),
             handed_out: OnceLock::new(),
             declared: OnceLock::new(),
+            unseen_locks: OnceLock::new(),
             retries: OnceLock::new(),
             callers: table.callers,
             plain: OnceLock::new(),
@@ -144,6 +154,7 @@ impl<'a> Facts<'a> {
             joint: OnceLock::new(),
             heat: OnceLock::new(),
             holders: OnceLock::new(),
+            handles: OnceLock::new(),
             coverage: table.coverage,
         };
         access::see_through_helpers(&mut facts);

@@ -1,12 +1,13 @@
 //! Reads Rust source and finds misuse of atomics.
 //!
-//! Data flows one way: [`workspace`] → [`source`] → [`lower`] → [`ir`] → [`resolve`] → [`facts`] → [`lints`] →
-//! [`report`] → [`render`]. Each stage reads only what the stages before it made; [`driver`] runs them and [`cli`] says
+//! Data flows one way: [`workspace`] → [`source`] → [`lower`] → [`ir`] → [`resolve`] → [`contract`] → [`facts`] →
+//! [`lints`] → [`report`] → [`render`]. Each stage reads only what the stages before it made; [`driver`] runs them and [`cli`] says
 //! what for.
 
 pub mod baseline;
 pub mod cli;
 pub mod config;
+pub mod contract;
 pub mod coverage;
 pub mod driver;
 pub mod facts;
@@ -18,6 +19,7 @@ pub mod level;
 pub mod lint;
 pub mod lints;
 pub mod lower;
+pub mod measured;
 pub mod remedy;
 pub mod render;
 pub mod report;

@@ -4,6 +4,7 @@
 //! gives nothing: a finding without a fix is fine, a fix that changes what code means is not. Code that a macro brought
 //! forth has no outline at its place and so no remedy.
 
+pub mod annotation;
 pub mod bounds;
 pub mod hoist;
 pub mod loops;

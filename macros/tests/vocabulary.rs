@@ -1,14 +1,14 @@
 //! The vocabulary: every attribute, where it stands, and what it accepts there.
 //!
-//! [`VOCABULARY`] is what this crate promises and what the linter reads from source; each side holds its own code
-//! against the same table. Here every attribute is expanded in every place and with every argument of the table: what
-//! the table lists is accepted, everything else is refused.
+//! [`VOCABULARY`] is what this crate promises and what the linter reads from source; each side is held against the same
+//! table. Here every attribute is expanded in every place and with every argument of the table: what the table lists is
+//! accepted, everything else is refused.
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use proc_macro2::TokenStream;
-use Place::*;
+use table::{Place, Place::*, LINTS, VOCABULARY};
 
 // The expansions themselves: a proc-macro crate exports nothing that a test could call.
 #[path = "../src/allow.rs"]
@@ -39,66 +39,8 @@ mod place;
 mod read_mostly;
 #[path = "../src/single_writer.rs"]
 mod single_writer;
-
-/// Where an attribute can stand. `Field` is a field of a struct under `#[concurrent]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    Struct,
-    Field,
-    Static,
-    Function,
-    Enum,
-    Union,
-    Const,
-    Impl,
-}
-
-/// An attribute: its name, and the arguments it accepts in each place where it may stand. The empty text is the
-/// attribute without parentheses; `lock`, `flag` and `renamed` stand for any field and path, `torn_snapshot` for any
-/// lint.
-struct Word {
-    name: &'static str,
-    accepts: &'static [(Place, &'static [&'static str])],
-}
-
-const PLAIN: &[&str] = &[""];
-const ROOT: &[&str] = &["", "crate = renamed"];
-const LINTS: &[&str] = &[
-    "torn_snapshot",
-    "torn_snapshot, relaxed_lock",
-    "torn_snapshot, reason = \"why\"",
-    "torn_snapshot, until = \"2027-01-31\"",
-    "torn_snapshot, relaxed_lock, reason = \"why\", until = \"2027-01-31\"",
-];
-const ANYWHERE: &[(Place, &[&str])] = &[
-    (Struct, LINTS),
-    (Field, LINTS),
-    (Static, LINTS),
-    (Function, LINTS),
-    (Enum, LINTS),
-    (Union, LINTS),
-    (Const, LINTS),
-    (Impl, LINTS),
-];
-
-/// All there is. On a field, `allow` and `expect` are written with the path of the tool: `atomic_lint::allow`.
-const VOCABULARY: &[Word] = &[
-    Word { name: "concurrent", accepts: &[(Struct, ROOT)] },
-    Word { name: "padded", accepts: &[(Struct, ROOT), (Static, ROOT), (Field, PLAIN)] },
-    Word {
-        name: "single_writer",
-        accepts: &[(Struct, &["", "no_alloc", "claim = flag", "no_alloc, claim = flag"]), (Field, PLAIN)],
-    },
-    Word { name: "frozen", accepts: &[(Struct, PLAIN), (Field, PLAIN)] },
-    Word { name: "atomic_only", accepts: &[(Field, PLAIN), (Static, PLAIN)] },
-    Word { name: "guarded_by", accepts: &[(Field, &["lock"])] },
-    Word { name: "hot", accepts: &[(Field, PLAIN)] },
-    Word { name: "read_mostly", accepts: &[(Field, &["", "unchecked"])] },
-    Word { name: "cas_pure", accepts: &[(Function, &["", "const"])] },
-    Word { name: "pairs_with", accepts: &[(Function, &["\"Queue::pop\"", "\"Queue::pop\", \"drain\""])] },
-    Word { name: "allow", accepts: ANYWHERE },
-    Word { name: "expect", accepts: ANYWHERE },
-];
+#[path = "vocabulary/table.rs"]
+mod table;
 
 const PLACES: [Place; 8] = [Struct, Field, Static, Function, Enum, Union, Const, Impl];
 

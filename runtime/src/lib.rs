@@ -4,9 +4,12 @@
 //! this crate does right. Each module's page opens with its guarantees, then shows an example,
 //! explains the protocol, and says when not to use it.
 //!
-//! ```
+#![cfg_attr(feature = "snapshot", doc = "```")]
+#![cfg_attr(not(feature = "snapshot"), doc = "```ignore")]
 //! use atomic_lint::{spsc, Padded, SeqLock, ShardedCounter, Snapshot, TokenBucket};
 //! ```
+//!
+//! The [`guide`] turns plain code into verified code with this crate's attributes, step by step.
 //!
 //! # By problem
 //!
@@ -95,6 +98,9 @@
 #![deny(missing_docs)]
 
 extern crate alloc;
+// The tests run with threads and unwinding whatever the features.
+#[cfg(all(test, not(feature = "std")))]
+extern crate std;
 
 mod primitive;
 
@@ -145,6 +151,8 @@ pub mod clock;
 pub mod epoch;
 #[cfg(feature = "std")]
 pub mod gate;
+#[cfg(all(feature = "macros", feature = "snapshot"))]
+pub mod guide;
 pub mod hazard;
 #[cfg(feature = "std")]
 pub mod init;

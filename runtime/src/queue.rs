@@ -12,7 +12,8 @@
 //!
 //! # Example
 //!
-//! ```
+#![cfg_attr(feature = "std", doc = "```")]
+#![cfg_attr(not(feature = "std"), doc = "```ignore")]
 //! use atomic_lint::Queue;
 //!
 //! let queue = Queue::new();

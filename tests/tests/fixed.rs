@@ -100,5 +100,9 @@ fn fixtures_of_fixes_are_compiled() {
             }
         }
     }
+    let lib = std::fs::read_to_string(root().join("fixtures/lib.rs")).unwrap_or_default();
+    if !lib.contains("#[cfg(test)]\nmod behaviour;") {
+        lost.insert("behaviour".to_owned());
+    }
     assert!(lost.is_empty(), "not compiled: {lost:?}");
 }

@@ -8,8 +8,8 @@
 use rustc_hash::FxHashMap;
 
 use super::access::{Key, LocId, OpId, Orders};
-use super::layout::is_marker;
 use super::{Facts, Seen};
+use crate::contract::Word;
 use crate::finding::Site;
 use crate::ir::{Attr, EventId, EventKind, ItemKind, Span};
 use crate::resolve::{BodyId, DefId};
@@ -75,7 +75,7 @@ pub(super) fn collect(facts: &Facts<'_>, locations: &Locations<'_>) -> Vec<Claim
 /// `#[pairs_with("Queue::pop")]` on a function.
 fn in_attributes(facts: &Facts<'_>, locations: &Locations<'_>, function: DefId) -> Vec<Claim> {
     let d = facts.program.def(function);
-    let marked = d.item.attrs.iter().filter(|a| is_marker(a, "pairs_with"));
+    let marked = facts.program.annotations(function).filter(|a| a.word == Word::PairsWith).map(|a| a.attr);
     let claim = |attr: &Attr| {
         let body = facts.program.body_of(function)?;
         let written = facts.text(Site { file: d.file, span: attr.span });

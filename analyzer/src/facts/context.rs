@@ -1,9 +1,9 @@
 //! In which surroundings each operation runs: alone with its memory, or under which locks.
 
 use super::Facts;
-use super::access::{Key, LocId, OpId, Seen, is_shared_reference};
+use super::access::{LocId, OpId, Seen, is_shared_reference};
 use super::guards::Lock;
-use crate::ir::{BodyKind, Cfg, EventId, EventKind, ItemKind, Receiver, ValueId, ValueKind, Vis};
+use crate::ir::{BodyKind, Cfg, EventId, EventKind, ItemKind, Receiver, Ty, ValueId, ValueKind, Vis};
 use crate::resolve::places::{PlaceRef, Root};
 use crate::resolve::{BodyId, DefId, Known, Type};
 
@@ -175,8 +175,24 @@ impl Facts<'_> {
                     && (b == body || !self.is_captured(b, l))
             }
             Root::Value(b, v) if b == body => self.is_fresh(b, v) && !self.escapes_before(b, v, event),
+            // By the key and by the reference that `with` lends.
+            Root::Static(d) => place.shared <= 2 && self.is_per_thread(d),
             _ => false,
         }
+    }
+
+    /// A `thread_local!` that holds the memory itself: every thread has its own, and the reference that `with` lends
+    /// stays in it.
+    fn is_per_thread(&self, def: DefId) -> bool {
+        let d = self.program.def(def);
+        let ItemKind::Static { ty, .. } = &d.item.kind else { return false };
+        let ty = self.program.lower_type(def, ty);
+        let inner = match &ty {
+            Type::Known(Known::ThreadLocal, args) => args.first().unwrap_or(&ty),
+            ty => ty,
+        };
+        d.item.attrs.iter().any(|a| a.path == "thread_local")
+            && matches!(inner, Type::Atomic(..) | Type::Array(..) | Type::Adt(..))
     }
 
     pub fn param_type(&self, body: BodyId, index: u32) -> Type {
@@ -320,12 +336,14 @@ impl Facts<'_> {
 
     /// Whether all shared writes of a location come from one handle that cannot be in two hands: methods that
     /// take `&mut self` (or `self`, or `&self` of a type that is not `Sync`) of one type that is not `Clone`
-    /// and that is made in one place only; or from one closure of one spawned thread.
+    /// and that is made in one place only. Where the source only promises a single writer, the location's owner stands
+    /// for its handle.
     pub fn confined_writer(&self, location: LocId) -> Option<DefId> {
-        let loc = self.location(location);
-        if self.program_contract_single_writer(loc) {
-            return loc.key.owner();
-        }
+        let promised = || self.promises_single_writer(location).then(|| self.location(location).key.owner());
+        self.confined_handle(location).or_else(|| promised().flatten())
+    }
+
+    fn confined_handle(&self, location: LocId) -> Option<DefId> {
         let mut handle: Option<DefId> = None;
         for op in self.shared_writes(location) {
             for (body, seen) in self.ways_to(op) {
@@ -336,13 +354,42 @@ impl Facts<'_> {
                 handle = Some(through);
             }
         }
-        let handle = handle?;
-        (!self.program.implements(handle, "Clone") && self.copies(handle) == 0).then_some(handle)
+        handle.filter(|h| !self.is_copied(*h))
+    }
+
+    /// The handle by which a body runs, if one thread at a time can run it with one shared object: a method that has its
+    /// handle to itself, or takes it by reference where it is not `Sync`, of a type whose values are not copied; or a
+    /// helper that only such methods call.
+    pub fn one_handed(&self, body: BodyId) -> Option<DefId> {
+        self.one_handed_within(self.program.outermost(body), 3)
+    }
+
+    fn one_handed_within(&self, body: BodyId, depth: u32) -> Option<DefId> {
+        let def = self.program.body(body).owner;
+        let by_self = self.program.self_adt(def).filter(|adt| {
+            let alone = match self.program.function(def).and_then(|f| f.receiver.as_ref()) {
+                Some(Receiver::RefMut | Receiver::Value) => true,
+                Some(Receiver::Typed(Ty::Path(p))) => p.last() == "Pin",
+                Some(Receiver::Ref) => self.is_not_sync(*adt),
+                _ => false,
+            };
+            alone && !self.is_copied(*adt)
+        });
+        if by_self.is_some() || depth == 0 || self.is_external(def) {
+            return by_self;
+        }
+        let mut callers = self.callers(def).iter().map(|(b, _)| self.program.outermost(*b));
+        let first = self.one_handed_within(callers.next()?, depth - 1)?;
+        callers.all(|b| self.one_handed_within(b, depth - 1) == Some(first)).then_some(first)
     }
 
     /// The handle that a write goes through and that cannot be in two hands at once: a parameter that is taken by
     /// `&mut` or value, or by `&` if its type is not `Sync`; the nearest one to the write counts.
     pub(super) fn handle_of(&self, body: BodyId, seen: &Seen) -> Option<DefId> {
+        // However alone its handle is, a static is not reached through it.
+        if matches!(seen.place.root, Root::Static(_)) {
+            return None;
+        }
         let through = |body: BodyId, index: u32| -> Option<DefId> {
             let ty = self.param_type(body, index);
             let Type::Adt(adt, _) = ty.peeled_refs() else { return None };
@@ -369,54 +416,30 @@ impl Facts<'_> {
         if self.program.implements(adt, "Sync") {
             return false;
         }
+        self.holds_unshareable(adt, &mut Vec::new())
+    }
+
+    fn holds_unshareable(&self, adt: DefId, visited: &mut Vec<DefId>) -> bool {
         let ItemKind::Struct(s) = &self.program.def(adt).item.kind else { return false };
-        s.fields.iter().any(|f| {
-            let ty = self.program.lower_type(adt, &f.ty);
-            let cell = |t: &Type| {
-                matches!(
-                    t,
-                    Type::Known(Known::Cell | Known::RefCell | Known::UnsafeCell | Known::Rc | Known::NonNull, _)
-                        | Type::Ptr { .. }
-                )
-            };
-            cell(&ty) || matches!(&ty, Type::Known(Known::PhantomData, args) if args.first().is_some_and(cell))
-        })
+        visited.push(adt);
+        s.fields.iter().any(|f| self.is_unshareable(&self.program.lower_type(adt, &f.ty), visited))
     }
 
-    /// In how many places a second handle for the same memory may be made: from a shared borrow, in a loop, in a
-    /// closure.
-    fn copies(&self, adt: DefId) -> usize {
-        let mut n = 0;
-        for body in self.program.body_ids() {
-            let b = self.program.body(body);
-            if self.program.def(b.owner).is_test {
-                continue;
+    /// Whether a value of the type makes what holds it `!Sync`. Pointers that share what they lead to pass it on.
+    fn is_unshareable(&self, ty: &Type, visited: &mut Vec<DefId>) -> bool {
+        match ty {
+            Type::Known(Known::Cell | Known::RefCell | Known::UnsafeCell | Known::Rc | Known::NonNull, _)
+            | Type::Ptr { .. } => true,
+            Type::Known(Known::Arc | Known::Box | Known::Option | Known::Padded | Known::PhantomData, args) => {
+                args.first().is_some_and(|t| self.is_unshareable(t, visited))
             }
-            for (i, v) in b.ir.values.iter().enumerate() {
-                let ValueKind::Struct { fields, .. } = &v.kind else { continue };
-                if !matches!(self.program.type_of(body, ValueId(i as u32)), Type::Adt(d, _) if d == adt) {
-                    continue;
-                }
-                let repeated = b.parent.is_some() || b.ir.loops.iter().any(|l| l.span.contains(v.span));
-                let from_shared = (0..b.ir.params.len() as u32).any(|p| {
-                    self.param_type(body, p).is_shared_pointer()
-                        && fields.iter().any(|(_, f)| {
-                            self.flows_into(body, *f).params.contains(&p) || {
-                                matches!(self.program.value_ref(body, *f).root, Root::Param(_, q) if q == p)
-                            }
-                        })
-                });
-                n += usize::from(repeated || from_shared);
+            Type::Tuple(items) => items.iter().any(|t| self.is_unshareable(t, visited)),
+            Type::Ref { inner, .. } | Type::Array(inner, _) | Type::Slice(inner) => self.is_unshareable(inner, visited),
+            Type::Adt(d, _) => {
+                !visited.contains(d) && !self.program.implements(*d, "Sync") && self.holds_unshareable(*d, visited)
             }
+            _ => false,
         }
-        n
-    }
-
-    /// The field is annotated `#[single_writer]`.
-    fn program_contract_single_writer(&self, location: &super::Location) -> bool {
-        let Key::Field(adt, field) = &location.key else { return false };
-        let ItemKind::Struct(s) = &self.program.def(*adt).item.kind else { return false };
-        s.fields.iter().filter(|f| f.name == *field).flat_map(|f| &f.attrs).any(|a| a.path.ends_with("single_writer"))
     }
 }
 

@@ -9,6 +9,7 @@ mod known;
 
 use rustc_hash::FxHashSet;
 
+use crate::contract::Word;
 use crate::facts::Facts;
 use crate::ir::{Base, Call, Callee, EventId, EventKind, LocalId, Place, Proj, Receiver, ValueId, ValueKind, operands};
 use crate::resolve::places::{PlaceRef, Root};
@@ -105,8 +106,7 @@ impl Facts<'_> {
     /// The function that a body is, is annotated `#[cas_pure]`.
     pub fn is_cas_pure(&self, body: BodyId) -> bool {
         let b = self.program.body(body);
-        b.parent.is_none()
-            && self.program.def(b.owner).item.attrs.iter().any(|a| a.path.rsplit("::").next() == Some("cas_pure"))
+        b.parent.is_none() && self.program.annotation(b.owner, Word::CasPure).is_some()
     }
 }
 

@@ -10,6 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::access::{OpId, Seen, runs_in_place};
 use super::{Facts, LocId, RoleKind};
+use crate::contract::Word;
 use crate::ir::{AtomicOpKind, Callee, EventKind, Item, ItemKind, Proj, Receiver, ValueId, ValueKind, Vis};
 use crate::resolve::places::{PlaceRef, Root, Step};
 use crate::resolve::{BodyId, DefId, Known, Type};
@@ -336,9 +337,9 @@ impl Facts<'_> {
         fields.iter().map(|f| self.program.lower_type(adt, &f.ty)).collect()
     }
 
-    /// Whether a field carries the marker attribute of that name.
-    pub fn is_marked(&self, adt: DefId, field: &str, marker: &str) -> bool {
-        self.field(adt, field).is_some_and(|f| f.attrs.iter().any(|a| super::layout::is_marker(a, marker)))
+    /// Whether a field carries an annotation.
+    pub fn is_marked(&self, adt: DefId, field: &str, word: Word) -> bool {
+        self.field(adt, field).is_some_and(|f| self.program.field_annotation(adt, f, word).is_some())
     }
 }
 
@@ -548,7 +549,7 @@ const RARE: [&str; 34] = [
 ];
 
 /// Whether a body belongs to a function that seldom runs: by its name, `#[cold]`, or because it ends a handle.
-pub(super) fn is_rare(facts: &Facts<'_>, body: BodyId) -> bool {
+pub fn is_rare(facts: &Facts<'_>, body: BodyId) -> bool {
     let owner = facts.program.body(body).owner;
     let item: &Item = facts.program.def(owner).item;
     if item.attrs.iter().any(|a| a.path == "cold") {

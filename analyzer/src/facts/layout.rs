@@ -6,6 +6,7 @@
 //! Generic and foreign types are at least empty; nothing is assumed of them beyond that.
 
 use super::Facts;
+use crate::contract::Word;
 use crate::ir::{Attr, Base, Cfg, Field, Item, ItemKind, Struct, Terminator, Ty, ValueKind};
 use crate::resolve::{Atomic, DefId, Known, Res, Type};
 
@@ -164,7 +165,10 @@ impl Facts<'_> {
 
     /// The alignment that the attributes of a type ask for; 1 if none do.
     pub fn alignment_asked(&self, adt: DefId, machine: &Machine) -> u64 {
-        alignment(&self.program.def(adt).item.attrs, machine)
+        let marked = self.program.annotation(adt, Word::Padded);
+        let marked = marked.is_some_and(|a| holds(&a.attr.cfg, machine) != Some(false));
+        let asked = repr_alignment(&self.program.def(adt).item.attrs, machine);
+        if marked { asked.max(machine.line) } else { asked }
     }
 
     /// Whether a field keeps whole lines to itself.
@@ -204,7 +208,7 @@ impl Facts<'_> {
             exact &= slot.extent.exact;
             align = align.max(own);
         }
-        let extent = Extent { size: at, exact, align }.aligned(alignment(&item.attrs, machine));
+        let extent = Extent { size: at, exact, align }.aligned(self.alignment_asked(adt, machine));
         Layout { slots, extent, ordered }
     }
 
@@ -219,7 +223,8 @@ impl Facts<'_> {
             },
             _ => self.extent_at(&ty, machine, depth + 1),
         };
-        let marked = field.attrs.iter().any(|a| is_marker(a, "padded") && holds(&a.cfg, machine) != Some(false));
+        let marked = self.program.field_annotation(adt, field, Word::Padded);
+        let marked = marked.is_some_and(|a| holds(&a.attr.cfg, machine) != Some(false));
         if marked {
             extent = extent.aligned(machine.line);
         }
@@ -468,17 +473,11 @@ fn pointer_size(pointee: &Type, word: u64) -> u64 {
     }
 }
 
-/// The alignment that attributes give a type.
-fn alignment(attrs: &[Attr], machine: &Machine) -> u64 {
+/// The alignment that `repr` gives a type.
+fn repr_alignment(attrs: &[Attr], machine: &Machine) -> u64 {
     let mut align = 1;
     for a in attrs {
-        if holds(&a.cfg, machine) == Some(false) {
-            continue;
-        }
-        if is_marker(a, "padded") {
-            align = align.max(machine.line);
-        }
-        if a.path == "repr" {
+        if a.path == "repr" && holds(&a.cfg, machine) != Some(false) {
             let asked = a.tokens.split("align").skip(1).filter_map(|t| {
                 let digits: String =
                     t.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
@@ -496,11 +495,6 @@ fn has_repr(item: &Item, name: &str, machine: &Machine) -> bool {
             && holds(&a.cfg, machine) != Some(false)
             && a.tokens.split([',', '(', ' ']).any(|t| t.trim_end_matches(')') == name)
     })
-}
-
-/// Whether an attribute is the marker of that name, with or without its crate.
-pub fn is_marker(attr: &Attr, name: &str) -> bool {
-    attr.path.rsplit("::").next().is_some_and(|last| last.trim() == name)
 }
 
 /// Whether a type's name says that it keeps its content on a line of its own.

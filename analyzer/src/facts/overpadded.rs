@@ -4,6 +4,7 @@ use super::access::Key;
 use super::heat::is_rare;
 use super::layout::{MACHINES, SMALLEST_LINE, is_padding_name};
 use super::{Facts, LocId};
+use crate::contract::Word;
 use crate::ir::{Callee, EventKind, ItemKind, Receiver};
 use crate::resolve::{BodyId, DefId, Known, Type};
 
@@ -108,8 +109,8 @@ impl Facts<'_> {
         let locations = self.locations_in(adt, field);
         let unknown = locations.is_empty() || locations.iter().any(|l| self.is_handed_out(*l));
         !unknown
-            && !self.is_marked(adt, field, "hot")
-            && !self.is_marked(adt, field, "padded")
+            && !self.is_marked(adt, field, Word::Hot)
+            && !self.is_marked(adt, field, Word::Padded)
             && !self.is_written_often(adt, field)
             && s.fields.len() > 1
             && s.fields.iter().filter(|f| f.name != field).all(|f| self.is_surely_cold(adt, &f.name))
@@ -139,7 +140,7 @@ impl Facts<'_> {
             }
             _ => false,
         };
-        plain && !self.is_marked(adt, field, "hot") && !self.is_written_often(adt, field)
+        plain && !self.is_marked(adt, field, Word::Hot) && !self.is_written_often(adt, field)
     }
 
     /// A collection of padded elements that is large, or to which elements are added as long as it is used.

@@ -1,8 +1,9 @@
 //! False sharing: fields with different writers that can meet on one cache line, and shards that do.
 
 use super::heat::Usage;
-use super::layout::{Layout, MACHINES, Machine, SMALLEST_LINE, Sharing, is_marker, is_padding_name};
+use super::layout::{Layout, MACHINES, Machine, SMALLEST_LINE, Sharing, is_padding_name};
 use super::{Facts, RoleKind};
+use crate::contract::Word;
 use crate::ir::{ItemKind, Ty};
 use crate::resolve::{BodyId, DefId, Known, Type};
 
@@ -55,18 +56,23 @@ impl Facts<'_> {
     /// The usage of a field; frequent by annotation if it says so.
     fn usage_of(&self, adt: DefId, field: &str) -> Usage {
         let mut usage = self.heat().usage(adt, field).cloned().unwrap_or_default();
-        if self.is_marked(adt, field, "hot") {
+        if self.is_marked(adt, field, Word::Hot) {
             usage.hot_writers.clone_from(&usage.writers);
         }
-        if self.is_marked(adt, field, "cold") {
+        if self.is_cold_field(adt, field) {
             usage.hot_writers.clear();
         }
         usage
     }
 
+    /// `#[cold]` on a field: rustc knows it of functions only, and lets it stand.
+    fn is_cold_field(&self, adt: DefId, field: &str) -> bool {
+        self.field(adt, field).is_some_and(|f| f.attrs.iter().any(|a| a.path == "cold"))
+    }
+
     fn marked_hot_owners(&self) -> Vec<DefId> {
         let marked = |d: &DefId| match &self.program.def(*d).item.kind {
-            ItemKind::Struct(s) => s.fields.iter().any(|f| f.attrs.iter().any(|a| is_marker(a, "hot"))),
+            ItemKind::Struct(s) => s.fields.iter().any(|f| self.program.field_annotation(*d, f, Word::Hot).is_some()),
             _ => false,
         };
         self.program.def_ids().filter(marked).collect()
@@ -77,7 +83,7 @@ impl Facts<'_> {
             .struct_of(adt)?
             .fields
             .iter()
-            .filter(|f| !self.is_marked(adt, &f.name, "cold"))
+            .filter(|f| !self.is_cold_field(adt, &f.name))
             .map(|f| (f.name.clone(), self.usage_of(adt, &f.name)))
             .collect();
         let layouts: Vec<(&'static Machine, Layout)> =
@@ -157,7 +163,7 @@ impl Facts<'_> {
             Type::Known(Known::Box | Known::Vec, _) => true,
             _ => self.program.as_atomic(&ty).is_some(),
         };
-        let marked = self.is_marked(adt, field, "read_mostly");
+        let marked = self.is_marked(adt, field, Word::ReadMostly);
         (word || marked) && !usage.is_hot() && usage.writers.is_empty() && !usage.readers.is_empty()
     }
 

@@ -371,6 +371,14 @@ impl<'a> Program<'a> {
         self.resolve_segments(scope, path, Space::Values)
     }
 
+    /// Where the thing outside of the analysed crates lies that an import gives a name.
+    pub fn imported_path(&self, scope: ModId, name: &str) -> Option<String> {
+        match self.lookup(scope, name, Space::Types, 0) {
+            Res::External(path) => Some(path),
+            _ => None,
+        }
+    }
+
     fn resolve_segments(&self, scope: ModId, path: &Path, space: Space) -> Res {
         let names: Vec<&str> = path.segments.iter().map(|s| s.name.as_str()).collect();
         self.lookup_path(scope, &names, path.global, space, 0)

@@ -1,9 +1,10 @@
 //! An ordering without a word on what it is for.
 
+use crate::contract::Word;
 use crate::facts::access::Order;
 use crate::facts::{Facts, Op, OpId, RoleKind};
 use crate::finding::{Finding, Label};
-use crate::ir::{ItemKind, Ordering};
+use crate::ir::Ordering;
 use crate::lint::{Cx, declare_lint};
 
 declare_lint! {
@@ -129,8 +130,7 @@ fn only_counts(facts: &Facts<'_>, op: &Op<'_>) -> bool {
 
 /// `#[pairs_with("Queue::pop")]` says it.
 fn is_annotated(facts: &Facts<'_>, op: &Op<'_>) -> bool {
-    let item = facts.program.def(facts.program.body(op.body).owner).item;
-    matches!(item.kind, ItemKind::Fn(_)) && item.attrs.iter().any(|a| a.path.ends_with("pairs_with"))
+    facts.program.annotation(facts.program.body(op.body).owner, Word::PairsWith).is_some()
 }
 
 /// Some comment of the operation is about ordering.
