@@ -25,7 +25,7 @@ fn witnesses_of_all_fixtures_fail_as_reported_and_pass_as_suggested() {
     let dir = root().join("target/witnesses");
     write_package(&dir, &programs);
     let output = Command::new(cargo())
-        .args(["test", "--quiet", "--offline", "--no-fail-fast", "--", "--test-threads", "2"])
+        .args(["test", "--quiet", "--no-fail-fast", "--", "--test-threads", "2"])
         .current_dir(&dir)
         .env_remove("RUSTFLAGS")
         .env("CARGO_TARGET_DIR", dir.join("target"))

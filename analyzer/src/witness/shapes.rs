@@ -63,8 +63,12 @@ impl<'a> Evidence<'a> {
 
     /// The partner on the finding's own location that `is` so.
     fn partner(&self, is: impl Fn(AtomicOpKind) -> bool) -> Option<Act> {
+        self.partner_that(|a| is(a.kind))
+    }
+
+    fn partner_that(&self, is: impl Fn(Act) -> bool) -> Option<Act> {
         let mine = self.partners.iter().filter(|p| p.location == self.location);
-        mine.map(|p| Act::of(p)).find(|a| a.is_some_and(|a| is(a.kind))).flatten()
+        mine.filter_map(|p| Act::of(p)).find(|a| is(*a))
     }
 
     /// The location's name as that of a field.
@@ -339,7 +343,9 @@ fn lock(e: &Evidence<'_>) -> Option<Program> {
     let free = Act::new(STORE, Ordering::Release);
     let take = Act::new(AtomicOpKind::Cas { weak: false }, Ordering::Acquire);
     let as_take = || (one, e.partner(|k| k.writes() && !is_take(k)).unwrap_or(free));
-    let as_free = || (e.partner(is_take).unwrap_or(take), one);
+    // One that only releases gives something back too.
+    let takes = |a: Act| is_take(a.kind) && (a.acquires() || !a.releases());
+    let as_free = || (e.partner_that(takes).unwrap_or(take), one);
     let lacks = |(take, free): &(Act, Act)| !take.acquires() || !free.releases();
     let (take, free) = match is_take(one.kind) {
         true => Some(as_take()).filter(lacks).or_else(|| Some(as_free()).filter(lacks))?,
