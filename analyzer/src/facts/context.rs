@@ -255,6 +255,9 @@ impl Facts<'_> {
                     }
                     _ => c.args.iter().any(|v| same(*v)),
                 },
+                EventKind::Atomic(op) if op.kind.is_cas() => {
+                    op.args.iter().any(|v| same(*v)) && self.is_behind_success(body, id, event)
+                }
                 EventKind::Atomic(op) => op.kind.writes() && op.args.iter().any(|v| same(*v)),
                 EventKind::Write { value, .. } | EventKind::Assign { value, .. } => same(*value),
                 _ => false,
@@ -274,6 +277,14 @@ impl Facts<'_> {
             }
             _ => false,
         })
+    }
+
+    /// Whether `event` may run after the CAS at `cas` has succeeded.
+    fn is_behind_success(&self, body: BodyId, cas: EventId, event: EventId) -> bool {
+        let Some(seen) = self.seen(body).iter().find(|s| s.event == cas && s.is_direct()) else { return true };
+        let (flow, won) = (self.flow(body), self.outcome(body, seen).success);
+        let here = flow.block_of(event);
+        won.is_empty() || won.iter().any(|b| *b == here || flow.block_reaches(*b, here))
     }
 
     /// Whether `v` is the object `object` under another name.

@@ -43,7 +43,9 @@ fn is_made_again(facts: &Facts<'_>, body: BodyId, value: &Value, fields: &[(Stri
         (0..b.ir.params.len() as u32)
             .any(|p| facts.param_type(body, p).is_shared_pointer() && fields.iter().any(|(_, v)| from(p, *v)))
     };
-    repeated || from_shared()
+    // Whoever calls an unsafe function answers for there being one handle.
+    let vouched = facts.program.function(b.owner).is_some_and(|f| f.is_unsafe);
+    repeated || !vouched && from_shared()
 }
 
 impl Facts<'_> {

@@ -335,9 +335,7 @@ fn publishes(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
         found.extend(memory_published(facts, body, i, s));
         found.extend(atomics_published(facts, body, i, s));
         for p in &mut found {
-            p.released = p.released
-                || !facts.shared_write_matters(location, s)
-                || facts.may_be_locked_by_callers(body, location);
+            p.released = p.released || !facts.shared_write_matters(location, s) || facts.may_be_locked_by_callers(s.op);
         }
         all.publishes.entry(location).or_default().extend(found);
     }
@@ -514,7 +512,9 @@ fn follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
             add_follow(facts, all, body, i, How::Pointer(n), t.event, t.value, None, t.kind.writes(), None);
         }
     }
-    for d in facts.decisions(body).iter().filter(|d| !facts.is_debug_assertion(body, d)) {
+    // Who finds the own id has written it: what was written with it is the own as well.
+    let tells = |d: &&Decision| !facts.is_debug_assertion(body, d) && !facts.compares_own_id(body, d);
+    for d in facts.decisions(body).iter().filter(tells) {
         for &i in d.flows.ops.iter().chain(&d.flows.compared) {
             let s = &facts.seen(body)[i];
             let Some(location) = facts.op(s.op).location else { continue };
@@ -609,7 +609,8 @@ fn add_follow(
         || op.kind.is_rmw() && facts.is_joined_before(body, s.event)
         || is_teardown(facts, body)
         || facts.is_own_element(&s.place)
-        || facts.may_be_locked_by_callers(body, location)
+        || matches!(how, How::Pointer(_)) && facts.is_link_behind_head(body, s)
+        || facts.may_be_locked_by_callers(s.op)
         || is_behind_get_mut(facts, body, s)
         || facts.is_own_value(body, location, seen);
     let follow = Follow { body, seen, how, key, writes, acquired, required, failure, forwarded };

@@ -2,20 +2,21 @@
 //! that is not analysed, and what touches the location is called by code that may well hold it.
 
 use super::access::Key;
-use super::{Facts, LocId};
+use super::{Facts, OpId};
 use crate::ir::ItemKind;
-use crate::resolve::{BodyId, DefId, Program, Type};
+use crate::resolve::{DefId, Program, Type};
 
 /// How many types up from the location's own a lock is looked for: a bucket in a list in a table.
 const MAX_OWNERS: u32 = 2;
 
 impl Facts<'_> {
-    /// Whether a function is called by code of this crate only, which may hold a lock of the object that the location
-    /// is part of. Locks of known types have guards that are followed, so they don't count.
-    pub fn may_be_locked_by_callers(&self, body: BodyId, location: LocId) -> bool {
-        let Key::Field(owner, _) = self.location(location).key else { return false };
-        !self.is_external(self.program.body(self.program.outermost(body)).owner)
-            && self.unseen_locks.get_or_init(|| self.types_with_unseen_lock()).binary_search(&owner).is_ok()
+    /// Whether an operation stands in a function that only code of this crate calls, which may hold a lock of the object
+    /// that the location is part of. Locks of known types have guards that are followed, so they don't count.
+    pub fn may_be_locked_by_callers(&self, op: OpId) -> bool {
+        let op = self.op(op);
+        let Some(Key::Field(owner, _)) = op.location.map(|l| &self.location(l).key) else { return false };
+        !self.is_external(self.program.body(self.program.outermost(op.body)).owner)
+            && self.unseen_locks.get_or_init(|| self.types_with_unseen_lock()).binary_search(owner).is_ok()
     }
 
     /// The types of objects that carry an unknown lock, or are part of one that does.

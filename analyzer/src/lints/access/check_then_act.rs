@@ -153,9 +153,10 @@ fn deciding_load<'f>(facts: &'f Facts<'_>, body: BodyId, decision: &Decision, ac
         || facts.is_debug_assertion(body, decision)
         || facts.is_settled_between(body, load.event, act.event)
         || is_surplus(facts, body, decision, act)
+        || is_of_another_round(facts, body, load, decision, act)
         || facts.confined_writer(location).is_some()
         || facts.is_handed_to_one_side(body, load)
-        || facts.may_be_locked_by_callers(body, location);
+        || facts.may_be_locked_by_callers(act.op);
     (!quiet).then_some(load)
 }
 
@@ -276,6 +277,12 @@ fn is_only_constant(facts: &Facts<'_>, location: LocId, act: &Seen) -> bool {
     };
     let stored = constant(act.op);
     stored.is_some() && facts.shared_writes(location).all(|w| constant(w) == stored)
+}
+
+/// A walk from object to object: what was loaded from one decides about the next, in a later round of the loop.
+fn is_of_another_round(facts: &Facts<'_>, body: BodyId, load: &Seen, decision: &Decision, act: &Seen) -> bool {
+    let Some(loaded) = facts.result_of(body, load.event) else { return false };
+    facts.is_walked(body, act.event, &act.place) && !facts.derives_in_round(body, decision.cond, loaded)
 }
 
 /// What the branch asks is whether there is anything to give back: `if surplus != 0 { count.fetch_add(surplus) }`.

@@ -130,7 +130,7 @@ fn is_torn(facts: &Facts<'_>, body: BodyId, load: &Seen, store: &Seen) -> bool {
         && !is_scrambled(facts, body, load, store)
         && !is_of_another_round(facts, body, load, store)
         && facts.confined_writer(location).is_none()
-        && !facts.may_be_locked_by_callers(body, location)
+        && !facts.may_be_locked_by_callers(store.op)
 }
 
 /// The state of a generator of random numbers: the value is mixed with itself (`x ^ (x << 13)`), and a number that is

@@ -112,7 +112,7 @@ fn clobbered<'f>(facts: &'f Facts<'_>, body: BodyId, location: LocId, store: &Se
         || refills_slot(facts, body, store)
         || is_absolute_setter(facts, body, store)
         || is_last_state(facts, body, store)
-        || facts.may_be_locked_by_callers(body, location)
+        || facts.may_be_locked_by_callers(store.op)
         || facts.location(location).indexed && store.stored.is_constant();
     (!quiet).then_some(partner)
 }

@@ -135,7 +135,8 @@ fn by_impl(cx: &Cx<'_>, adt: DefId, imp: DefId, promised: Marker, shielded: bool
         }
         let has = |m| asked.has(m) || cx.facts.constructors_ask(adt, position, m);
         let missing = missing(cx, adt, position, promised, has);
-        if let Some(missing) = missing.filter(|_| !is_marker_only(cx, adt, position, name)) {
+        let excused = |m: &Missing| is_marker_only(cx, adt, position, name) || is_asked_at_exit(cx, adt, m);
+        if let Some(missing) = missing.filter(|m| !excused(m)) {
             let site = Site { file: d.file, span: d.item.name_span };
             let type_name = &cx.facts.program.def(adt).item.name;
             let message = format!(
@@ -170,9 +171,19 @@ fn is_marker_only(cx: &Cx<'_>, adt: DefId, position: usize, name: &str) -> bool 
     let program = cx.facts.program;
     let ItemKind::Struct(s) = &program.def(adt).item.kind else { return false };
     let marks = |ty: &Type| matches!(ty, Type::Known(Known::PhantomData, _)) || !mentions(ty, name);
-    let out = |p: &Passage| p.what != What::Value || comes_out(cx, &Missing { marker: Marker::Send, passage: *p });
+    let out = |p: &Passage| p.what != What::Value || gives_out(cx, p);
     s.fields.iter().all(|f| marks(&program.lower_type(adt, &f.ty)))
         && !cx.facts.passages(adt, position).iter().any(|(p, _)| out(p))
+}
+
+/// What only puts a value in asks for nothing where those functions that give values or references out ask for
+/// themselves, each in its own bounds.
+fn is_asked_at_exit(cx: &Cx<'_>, adt: DefId, missing: &Missing) -> bool {
+    let gives = |p: &Passage| p.what != What::Value || gives_out(cx, p);
+    let asks = |position: usize| {
+        cx.facts.passages(adt, position).iter().any(|(p, asked)| gives(p) && (asked.send || asked.sync))
+    };
+    !gives_out(cx, &missing.passage) && (0..cx.facts.parameters(adt).len()).any(asks)
 }
 
 /// Whether the type hands its parameter out through an atomic; with no bound at all, a cell is enough.
@@ -219,7 +230,7 @@ fn missing(
                 let send = find(Marker::Send, &moves);
                 let refers = |p: &Passage| p.what != What::Value;
                 return match has(Marker::Sync) {
-                    true => send.filter(|m| comes_out(cx, m)),
+                    true => send.filter(|m| gives_out(cx, &m.passage)),
                     false => send.or_else(|| find(Marker::Sync, &refers)),
                 };
             }
@@ -231,10 +242,10 @@ fn missing(
 }
 
 /// The function gives a value back, rather than only taking one in.
-fn comes_out(cx: &Cx<'_>, missing: &Missing) -> bool {
+fn gives_out(cx: &Cx<'_>, passage: &Passage) -> bool {
     cx.facts
         .program
-        .function(missing.passage.function)
+        .function(passage.function)
         .is_some_and(|f| !matches!(&f.ret, crate::ir::Ty::Tuple(t) if t.is_empty()))
 }
 
