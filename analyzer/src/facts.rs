@@ -24,6 +24,7 @@ pub mod handshake;
 pub mod heat;
 pub mod initial;
 pub mod layout;
+mod links;
 pub mod misdirected;
 pub mod nullness;
 pub mod outcome;

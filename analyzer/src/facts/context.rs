@@ -409,9 +409,7 @@ impl Facts<'_> {
                 args.first().is_some_and(|t| self.is_unshareable(t, visited))
             }
             Type::Tuple(items) => items.iter().any(|t| self.is_unshareable(t, visited)),
-            Type::Ref { inner, .. } | Type::Array(inner, _) | Type::Slice(inner) => {
-                self.is_unshareable(inner, visited)
-            }
+            Type::Ref { inner, .. } | Type::Array(inner, _) | Type::Slice(inner) => self.is_unshareable(inner, visited),
             Type::Adt(d, _) => {
                 !visited.contains(d) && !self.program.implements(*d, "Sync") && self.holds_unshareable(*d, visited)
             }
@@ -428,6 +426,7 @@ impl Facts<'_> {
             if self.program.def(b.owner).is_test {
                 continue;
             }
+            let mut roots: Vec<Root> = Vec::new();
             for (i, v) in b.ir.values.iter().enumerate() {
                 let ValueKind::Struct { fields, .. } = &v.kind else { continue };
                 if !matches!(self.program.type_of(body, ValueId(i as u32)), Type::Adt(d, _) if d == adt) {
@@ -442,7 +441,16 @@ impl Facts<'_> {
                             }
                         })
                 });
-                n += usize::from(repeated || from_shared);
+                // Both ends of a pair made from one `Arc`.
+                let of_shared = |f: &ValueId| self.program.type_of(body, *f).is_shared_pointer();
+                let leads: Vec<Root> = fields
+                    .iter()
+                    .filter(|(_, f)| of_shared(f))
+                    .map(|(_, f)| self.program.value_ref(body, *f).root)
+                    .collect();
+                let twin = leads.iter().any(|r| *r != Root::Unknown && roots.contains(r));
+                roots.extend(leads);
+                n += usize::from(repeated || from_shared || twin);
             }
         }
         n

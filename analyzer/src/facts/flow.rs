@@ -155,13 +155,7 @@ impl Flow {
     }
 
     /// The same from the beginnings of blocks.
-    pub fn enters_avoiding(
-        &self,
-        body: &Body,
-        from: &[BlockId],
-        to: EventId,
-        stop: impl Fn(EventId) -> bool,
-    ) -> bool {
+    pub fn enters_avoiding(&self, body: &Body, from: &[BlockId], to: EventId, stop: impl Fn(EventId) -> bool) -> bool {
         self.walk_avoiding(body, from, self.block_of(to), Some(self.position(to)), stop)
     }
 

@@ -234,7 +234,10 @@ fn is_idempotent(facts: &Facts<'_>, body: BodyId, decision: &Decision, act: &See
     }
     match facts.controlling_edge(body, decision, act.event) {
         Some(edge) => facts.events_behind(body, edge).all(|e| {
-            e == act.event || !facts.has_effect(body, e) || is_logged(facts, body, e) || facts.flow(body).reaches(e, act.event) && one_word_init
+            e == act.event
+                || !facts.has_effect(body, e)
+                || is_logged(facts, body, e)
+                || facts.flow(body).reaches(e, act.event) && one_word_init
         }),
         None => false,
     }
@@ -271,7 +274,9 @@ fn is_choice(facts: &Facts<'_>, act: &Seen) -> bool {
     let op = facts.op(act.op);
     op.new_value().is_some_and(|v| match facts.value(op.body, v) {
         ValueKind::Phi(_) => true,
-        ValueKind::Read(p) => matches!(p.base, Base::Local(_, v) if matches!(facts.value(op.body, v), ValueKind::Event(_))),
+        ValueKind::Read(p) => {
+            matches!(p.base, Base::Local(_, v) if matches!(facts.value(op.body, v), ValueKind::Event(_)))
+        }
         kind => matches!(kind, ValueKind::Event(_)),
     })
 }
