@@ -27,7 +27,6 @@ pub mod heat;
 pub mod initial;
 pub mod layout;
 mod linked;
-mod links;
 pub mod misdirected;
 pub mod nullness;
 pub mod outcome;

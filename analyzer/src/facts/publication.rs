@@ -612,7 +612,6 @@ fn add_follow(
         // What an earlier read acquired is not what the RMW finds.
         || !op.kind.is_rmw() && facts.is_acquired_before(body, s.event, location)
         || op.kind.is_rmw() && facts.is_joined_before(body, s.event)
-        || facts.reads_private_link(body, location, s)
         || is_teardown(facts, body)
         || facts.is_own_element(&s.place)
         || matches!(how, How::Pointer(_)) && facts.is_link_behind_head(body, s)

@@ -106,7 +106,9 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
 
 /// The one handle that updates a location by load and store, without a word about it.
 fn writer(facts: &Facts<'_>, location: LocId) -> Option<DefId> {
-    if facts.promises_single_writer(location) || facts.is_only_set(location) {
+    // The elements of a buffer are filled rather than updated.
+    let elements = facts.location(location).indexed;
+    if elements || facts.promises_single_writer(location) || facts.is_only_set(location) {
         return None;
     }
     let writes = facts.writes(location);
