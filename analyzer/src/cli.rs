@@ -15,10 +15,12 @@ mod list;
 mod merge;
 mod output;
 mod packaging;
+mod progress;
 pub mod schema;
 mod server;
 mod terminal;
 mod views;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -48,6 +50,8 @@ pub struct Surroundings {
     /// How wide the terminal is, if there is one.
     pub columns: Option<usize>,
     pub stderr_is_terminal: bool,
+    /// Writes straight to the terminal behind standard error, if there is one; for what is wiped away again.
+    pub say: Option<fn(&str)>,
     pub today: Date,
 }
 
@@ -155,6 +159,7 @@ fn dispatch(
         Some(Command::Pairs(view)) => views::pairs(view, around, out).map(|()| Status::Clean),
         Some(Command::Layout(layout)) => views::layout(layout, around, out).map(|()| Status::Clean),
         Some(Command::Diff(args)) => views::diff(args, levels(), around, out).map(|()| Status::Clean),
+        Some(Command::Witness(args)) => witness::run(args, levels(), around, terminal, out).map(|()| Status::Clean),
         Some(Command::Server(args)) => server::run(args, levels(), around),
         Some(Command::Merge(args)) => merge::run(args, around, out),
         Some(Command::Completions(args)) => packaging::completions(args, out).map(|()| Status::Clean),

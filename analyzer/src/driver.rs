@@ -20,7 +20,6 @@ use crate::suppress::ModuleLink;
 use crate::workspace::{Plan, TargetKind};
 
 /// What to do with a plan.
-#[derive(Debug)]
 pub struct Request<'a> {
     /// Number of threads; as many as the machine has without.
     pub jobs: Option<usize>,
@@ -30,6 +29,21 @@ pub struct Request<'a> {
     pub options: &'a Options,
     /// Texts to look at instead of those on disk.
     pub unsaved: Unsaved,
+    /// Is told how far the run has come, from any thread.
+    pub watch: Option<Watch<'a>>,
+}
+
+pub type Watch<'a> = &'a (dyn Fn(Stage) + Sync);
+
+/// What a run is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// A further file is parsed; so many are known to be needed.
+    Parsing { of: usize },
+    /// What is true of all of them is collected.
+    Linking,
+    /// A further lint is through.
+    Checking { of: usize },
 }
 
 /// What came out.
@@ -199,6 +213,7 @@ impl<'a> Run<'a> {
                 if !wanted.is_empty() && rounds < ROUNDS {
                     return Round::More(wanted);
                 }
+                self.tell(Stage::Linking);
                 let facts = Facts::build(&program, &self.sources, self.request.tests);
                 let tests = if self.request.tests { Vec::new() } else { tests(&program) };
                 let seen = look(Known { facts: &facts, owners: &self.owners, crates: &names });
@@ -275,10 +290,19 @@ impl<'a> Run<'a> {
         program.take_wanted().into_iter().filter(|id| !tried(id)).collect()
     }
 
+    fn tell(&self, stage: Stage) {
+        if let Some(watch) = self.request.watch {
+            watch(stage);
+        }
+    }
+
     /// Parses files, in parallel.
     fn lower(&mut self, files: Vec<FileId>) {
         let (sources, tests) = (&self.sources, self.request.tests);
-        let lower = |&id: &FileId| (id, attempt(Place::File(id), || lower::lower(&sources.file(id).text, tests)));
+        let lower = |&id: &FileId| {
+            self.tell(Stage::Parsing { of: files.len() });
+            (id, attempt(Place::File(id), || lower::lower(&sources.file(id).text, tests)))
+        };
         let lowered: Vec<_> = files.par_iter().map(lower).collect();
         for (id, result) in lowered {
             match result {
@@ -294,11 +318,13 @@ impl<'a> Run<'a> {
         let outlines = Outlines::new(&self.sources);
         let cx = Cx { facts, sources: &self.sources, options: self.request.options, outlines: &outlines };
         let check = |lint: &&'static Lint| {
-            attempt(Place::Lint(lint.name), || {
+            let found = attempt(Place::Lint(lint.name), || {
                 let mut findings = Vec::new();
                 (lint.check)(&cx, &mut findings);
                 findings
-            })
+            });
+            self.tell(Stage::Checking { of: self.request.lints.len() });
+            found
         };
         let results: Vec<_> = self.request.lints.par_iter().map(check).collect();
         let (mut findings, mut broken) = (Vec::new(), Vec::new());
@@ -326,6 +352,7 @@ impl<'a> Run<'a> {
                 externs: target.externs.iter().filter_map(|(name, e)| Some((name.clone(), e.krate?))).collect(),
                 is_test: matches!(target.kind, TargetKind::Test | TargetKind::Bench | TargetKind::Example),
                 links_std: !krate.root().is_some_and(|root| no_std(root.file)),
+                rust_minor: target.rust_minor,
             }
         };
         self.crates.iter().map(input).collect()

@@ -27,6 +27,7 @@ pub mod heat;
 pub mod initial;
 pub mod layout;
 mod linked;
+mod links;
 pub mod misdirected;
 pub mod nullness;
 pub mod outcome;

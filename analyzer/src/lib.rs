@@ -27,6 +27,7 @@ pub mod resolve;
 pub mod source;
 pub mod suppress;
 pub mod views;
+pub mod witness;
 pub mod workspace;
 
 #[cfg(test)]

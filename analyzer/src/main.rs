@@ -1,7 +1,7 @@
 //! The process: the only file that touches the standard streams and ends the program.
 
 use std::collections::BTreeMap;
-use std::io::{BufWriter, IsTerminal, stderr, stdout};
+use std::io::{BufWriter, IsTerminal, Write, stderr, stdout};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -23,8 +23,15 @@ fn main() -> ExitCode {
         stdout_is_terminal: stdout().is_terminal(),
         columns: terminal_size::terminal_size().map(|(width, _)| width.0.into()),
         stderr_is_terminal: stderr().is_terminal(),
+        say: stderr().is_terminal().then_some(say),
         today: Date::from_unix(now),
     };
     let status = cli::run(&around, &mut BufWriter::new(stdout()), &mut stderr());
     ExitCode::from(status as u8)
+}
+
+/// A terminal that cannot be written to is no reason to end a run.
+fn say(text: &str) {
+    let mut terminal = stderr().lock();
+    _ = terminal.write_all(text.as_bytes()).and_then(|()| terminal.flush());
 }

@@ -6,10 +6,12 @@
 
 pub mod annotation;
 pub mod bounds;
+pub mod hoist;
 pub mod loops;
 pub mod one_step;
 pub mod ordering;
 pub mod padding;
+pub mod runtime;
 pub mod small;
 pub mod success;
 
@@ -230,6 +232,13 @@ impl<'c, 'a> Mend<'c, 'a> {
             scope = module.parent.filter(|_| module.transparent);
         }
         false
+    }
+
+    /// Whether the package promises nothing to compilers older than Rust 1.`minor`.
+    fn has_rust(&self, minor: u64) -> bool {
+        let program = self.cx.facts.program;
+        let krate = program.def(program.body(self.body).owner).krate;
+        program.crates.get(krate).and_then(|c| c.rust_minor).is_none_or(|oldest| oldest >= minor)
     }
 
     /// `std`, or `core` where that is all there is.

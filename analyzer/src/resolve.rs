@@ -59,6 +59,8 @@ pub struct CrateInput {
     pub is_test: bool,
     /// The conditions that are known to hold or not to hold.
     pub links_std: bool,
+    /// The minor version of the oldest Rust 1 that the package promises to build with.
+    pub rust_minor: Option<u64>,
 }
 
 /// An item with its surroundings.

@@ -117,6 +117,8 @@ pub struct Crate {
     pub version: String,
     pub manifest_path: PathBuf,
     pub edition: Edition,
+    /// The minor version of the oldest Rust 1 that the package promises to build with.
+    pub rust_minor: Option<u64>,
     pub kind: TargetKind,
     pub src_path: PathBuf,
     /// As `cargo metadata` gave it.

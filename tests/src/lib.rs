@@ -42,7 +42,7 @@ fn analyze(plan: &Plan) -> Analysis {
 /// Runs some lints over what is planned.
 pub fn analyze_with(plan: &Plan, lints: Vec<&'static Lint>) -> Analysis {
     let options = Options::default();
-    let request = Request { jobs: None, tests: false, lints, options: &options, unsaved: Unsaved::new() };
+    let request = Request { jobs: None, tests: false, lints, options: &options, unsaved: Unsaved::new(), watch: None };
     driver::analyze(plan, &request).expect("threads can be started")
 }
 

@@ -199,3 +199,18 @@ fn the_stream_of_json_carries_the_replacement() {
     assert!(line.contains("\"suggested_replacement\":\"compare_exchange\""), "{line}");
     assert!(line.contains("\"suggestion_applicability\":\"MachineApplicable\""), "{line}");
 }
+
+#[test]
+fn what_the_oldest_supported_compiler_lacks_is_not_offered() {
+    let before =
+        "use std::sync::Arc;\n\npub fn end(x: Arc<Vec<u8>>) -> Option<Vec<u8>> {\n    Arc::try_unwrap(x).ok()\n}\n";
+    let after = before.replace("try_unwrap(x).ok()", "into_inner(x)");
+    for (rust, expected) in [("1.69", before), ("1.70.0", &after), ("1.85", &after)] {
+        let project = Project::new(before);
+        let manifest =
+            format!("[package]\nname = \"demo\"\nversion = \"0.1.0\"\nedition = \"2021\"\nrust-version = \"{rust}\"\n");
+        project.write("Cargo.toml", &manifest);
+        project.run("fix --allow-no-vcs -W arc_count_race");
+        assert_eq!(project.text(), *expected, "rust-version {rust}");
+    }
+}

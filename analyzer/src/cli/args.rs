@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Pairs(Box<View>),
     /// Say what changed in the use of atomics since a git revision
     Diff(Box<Diff>),
+    /// Write a loom test that fails as a finding says, and passes as it proposes
+    Witness(Box<Witness>),
     /// Serve an editor over standard input and output (language server protocol)
     Server(Box<Check>),
     /// Write today's findings to a file, so that later runs fail on new ones only
@@ -101,6 +103,9 @@ pub(crate) struct Check {
     /// How many threads to use
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
+    /// Runs a lint that panics as well, to see how that ends.
+    #[arg(long, hide = true)]
+    pub(crate) break_a_lint: bool,
     /// Cargo's own flags that change nothing here, so that editors can pass them.
     #[command(flatten)]
     pub(crate) ignored: Ignored,
@@ -429,6 +434,20 @@ pub(crate) struct Diff {
     pub(crate) base: String,
     #[command(flatten)]
     pub(crate) view: View,
+    #[command(flatten)]
+    pub(crate) levels: Levels,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Witness {
+    /// `src/lib.rs:14`, with `:LINT` behind it if several are there, or the fingerprint from `jsonl`
+    #[arg(value_name = "FINDING")]
+    pub(crate) finding: String,
+    /// Write a package to this directory; the test alone is printed without it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) selection: Select,
     #[command(flatten)]
     pub(crate) levels: Levels,
 }

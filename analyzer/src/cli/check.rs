@@ -7,11 +7,14 @@ use super::args::{Check, Format, With};
 use super::fix::{self, Mode};
 use super::known::{self, Known};
 use super::output::Printer;
+use super::progress::Progress;
 use super::terminal::Terminal;
 use super::{Failure, Status, Surroundings, configuration};
 use crate::config::Config;
 use crate::driver::{self, Analysis, Packages};
+use crate::finding::Confidence;
 use crate::level::Table;
+use crate::lint::{FixKind, Group, Lint};
 use crate::report::{self, Detail, Parts, Report};
 use crate::source::Unsaved;
 use crate::suppress::{self, Inputs};
@@ -126,15 +129,22 @@ impl<'a> Job<'a> {
         tests: bool,
         look: impl Fn(driver::Known<'_>) -> T + Sync,
     ) -> Result<(Analysis, Report, T), Failure> {
+        let progress = Progress::of(self.around, self.terminal);
+        let watch = progress.as_ref().map(|p| |stage| p.at(stage));
+        let mut lints: Vec<&'static Lint> =
+            self.config.catalogue.iter().copied().filter(|l| self.config.may_be_on(l)).collect();
+        lints.extend(self.args.break_a_lint.then_some(&BROKEN));
         let request = driver::Request {
             jobs: self.args.jobs.map(Into::into),
             tests,
-            lints: self.config.catalogue.iter().copied().filter(|l| self.config.may_be_on(l)).collect(),
+            lints,
             options: &self.config.options,
             unsaved,
+            watch: watch.as_ref().map(|w| w as driver::Watch<'_>),
         };
-        let (mut analysis, seen) =
-            driver::analyze_and(self.plan, &request, look).map_err(|e| Failure::message(e.to_string()))?;
+        let analyzed = driver::analyze_and(self.plan, &request, look);
+        progress.iter().for_each(Progress::clear);
+        let (mut analysis, seen) = analyzed.map_err(|e| Failure::message(e.to_string()))?;
         let mut report = self.report(&mut analysis);
         if let Some(known) = self.known {
             known::apply(known, self.plan, self.config, &mut analysis, &mut report, self.whole.then_some(tests));
@@ -169,6 +179,18 @@ impl<'a> Job<'a> {
         report::build(&parts, findings, problems, coverage)
     }
 }
+
+/// What `--break-a-lint` runs.
+static BROKEN: Lint = Lint {
+    name: "broken",
+    topic: "testing",
+    group: Group::Restriction,
+    confidence: Confidence::Certain,
+    since: "0.1.0",
+    fix: FixKind::None,
+    docs: "Panics.",
+    check: |_, _| panic!("asked to fail"),
+};
 
 /// Runs `cargo check` or `cargo clippy` first; tells whether it was content.
 fn pass_through(

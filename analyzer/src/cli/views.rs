@@ -53,7 +53,7 @@ fn look<T: Send + Default>(selection: &Selection, look: impl Fn(Known<'_>) -> T 
     let plan = plan(selection)?;
     let options = Options::default();
     let (tests, unsaved) = (selection.wants_tests(), Unsaved::new());
-    let request = Request { jobs: None, tests, lints: Vec::new(), options: &options, unsaved };
+    let request = Request { jobs: None, tests, lints: Vec::new(), options: &options, unsaved, watch: None };
     let looked = driver::analyze_and(&plan, &request, look);
     looked.map(|(_, seen)| seen).map_err(|e| Failure::message(e.to_string()))
 }

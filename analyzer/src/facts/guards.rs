@@ -202,7 +202,9 @@ fn is_guard(facts: &Facts<'_>, ty: &Type) -> bool {
         Type::Known(Known::Guard | Known::ReadGuard, _) => true,
         Type::Adt(d, _) => is_guard_type(facts, *d),
         Type::External(path, _) => {
-            (path.ends_with("Guard") || path.ends_with("Permit")) && !path.contains("epoch") && !path.contains("seize")
+            ["Guard", "Permit", "CriticalSection"].iter().any(|n| path.ends_with(n))
+                && !path.contains("epoch")
+                && !path.contains("seize")
         }
         _ => false,
     }

@@ -21,15 +21,25 @@ pub(super) fn collect(facts: &Facts<'_>) -> FxHashMap<DefId, Made> {
         if facts.program.def(facts.program.body(body).owner).is_test {
             continue;
         }
+        let mut leads: Vec<(DefId, Root)> = Vec::new();
         for (i, value) in facts.program.body(body).ir.values.iter().enumerate() {
             let ValueKind::Struct { fields, .. } = &value.kind else { continue };
             let Type::Adt(adt, _) = facts.program.type_of(body, ValueId(i as u32)) else { continue };
             let made = made.entry(adt).or_default();
             made.places += 1;
-            made.again += u32::from(is_made_again(facts, body, value, fields));
+            let memory = shared_roots(facts, body, fields);
+            let twin = memory.iter().any(|root| leads.contains(&(adt, root.clone())));
+            leads.extend(memory.into_iter().map(|root| (adt, root)));
+            made.again += u32::from(twin || is_made_again(facts, body, value, fields));
         }
     }
     made
+}
+
+/// What the shared pointers among the fields lead to: both ends of a pair are made from one `Arc`.
+fn shared_roots(facts: &Facts<'_>, body: BodyId, fields: &[(String, ValueId)]) -> Vec<Root> {
+    let shared = fields.iter().filter(|(_, v)| facts.program.type_of(body, *v).is_shared_pointer());
+    shared.map(|(_, v)| facts.program.value_ref(body, *v).root).filter(|root| *root != Root::Unknown).collect()
 }
 
 fn is_made_again(facts: &Facts<'_>, body: BodyId, value: &Value, fields: &[(String, ValueId)]) -> bool {

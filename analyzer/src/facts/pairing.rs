@@ -6,7 +6,7 @@
 
 use super::access::{LocId, Order, resolve_order};
 use super::{Facts, Seen};
-use crate::ir::{Callee, EventId, EventKind, Ordering, ValueId};
+use crate::ir::{Callee, EventId, EventKind, Ordering, Terminator, ValueId};
 use crate::resolve::calls::Target;
 use crate::resolve::{BodyId, Known, Type};
 
@@ -26,7 +26,7 @@ impl Sync {
         Sync { acquires: self.acquires || other.acquires, releases: self.releases || other.releases }
     }
 
-    fn of_order(order: Order) -> Sync {
+    pub(super) fn of_order(order: Order) -> Sync {
         match order {
             Order::Known(o) => Sync { acquires: o.acquires(), releases: o.releases() },
             // A caller may have asked for anything.
@@ -282,6 +282,16 @@ impl Facts<'_> {
     /// `unwrap_or_else`.
     pub fn comes_through_failure(&self, body: BodyId, value: ValueId, cas: EventId) -> bool {
         self.through_side(body, value, cas, true, &mut Vec::new())
+    }
+
+    /// Whether the helper that makes a CAS hands out what the failed one gave as its own result.
+    pub fn returns_failure(&self, seen: &Seen) -> bool {
+        let op = self.op(seen.op);
+        !seen.is_direct()
+            && self.program.body(op.body).ir.blocks.iter().any(|b| match b.term {
+                Terminator::Return(Some(v)) => self.comes_through_failure(op.body, v, op.event),
+                _ => false,
+            })
     }
 
     /// Whether a value went through the success side of a CAS.

@@ -506,7 +506,10 @@ fn follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
     for (n, t) in facts.touches(body).iter().enumerate() {
         for (i, s) in facts.followed(body, t) {
             let same_helper = t.event == s.event && !t.is_direct() && !s.is_direct();
-            if same_helper || !facts.flow(body).reaches(s.event, t.event) && s.event != t.event {
+            if same_helper
+                || facts.is_put_away(body, t)
+                || !facts.flow(body).reaches(s.event, t.event) && s.event != t.event
+            {
                 continue;
             }
             add_follow(facts, all, body, i, How::Pointer(n), t.event, t.value, None, t.kind.writes(), None);
@@ -584,7 +587,9 @@ fn add_follow(
     }
     let failure = op.kind.is_cas()
         && match how {
-            How::Pointer(_) => value.is_some_and(|v| facts.comes_through_failure(body, v, s.event)),
+            How::Pointer(_) => {
+                value.is_some_and(|v| facts.comes_through_failure(body, v, s.event)) || facts.returns_failure(s)
+            }
             _ => is_on_failure_side(facts, body, s, to),
         };
     // Of a CAS whose result is a `Result`, only what comes out of `Ok` was read with the success ordering.
@@ -607,6 +612,7 @@ fn add_follow(
         // What an earlier read acquired is not what the RMW finds.
         || !op.kind.is_rmw() && facts.is_acquired_before(body, s.event, location)
         || op.kind.is_rmw() && facts.is_joined_before(body, s.event)
+        || facts.reads_private_link(body, location, s)
         || is_teardown(facts, body)
         || facts.is_own_element(&s.place)
         || matches!(how, How::Pointer(_)) && facts.is_link_behind_head(body, s)

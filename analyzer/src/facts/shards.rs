@@ -27,6 +27,8 @@ pub struct Shards {
     /// Where it is indexed by what tells threads apart.
     pub indexed_at: Site,
     pub by: By,
+    /// The type of the elements, if they are structs; else they are bare atomics.
+    pub element: Option<DefId>,
     /// Bytes from one element to the next.
     pub size: u64,
     /// The elements are aligned, but to less than what the processor fetches.
@@ -99,7 +101,8 @@ impl Facts<'_> {
         };
         let by = self.tells_threads_apart(body, index, owner, 0)?;
         let narrow = (extent.align >= SMALLEST_LINE).then_some(extent.align);
-        let shards = Shards { owner, name, site, indexed_at: self.site(body, span), by, size: extent.size, narrow };
+        let (indexed_at, size) = (self.site(body, span), extent.size);
+        let shards = Shards { owner, name, site, indexed_at, by, element: atomic, size, narrow };
         Some((key, shards))
     }
 

@@ -435,6 +435,38 @@ impl Facts<'_> {
         })
     }
 
+    /// The pointer is only made a reference that is put into a field, without a look at what it leads to.
+    pub fn is_put_away(&self, body: BodyId, touch: &Touch) -> bool {
+        let EventKind::Call(Call { callee: Callee::Method { name, .. }, .. }) = &self.event(body, touch.event).kind
+        else {
+            return false;
+        };
+        let Some(made) = self.result_of(body, touch.event).filter(|_| touch.is_direct() && name == "as_ref") else {
+            return false;
+        };
+        let ir = self.program.body(body).ir;
+        let is_it = |v: ValueId| self.derives_from(body, v, made);
+        let base = |p: &Place| matches!(p.base, Base::Local(_, v) | Base::Value(v) if is_it(v));
+        let used = ir.events.iter().enumerate().any(|(i, e)| match &e.kind {
+            EventKind::Call(call) if EventId(i as u32) != touch.event => {
+                let receives = matches!(&call.callee, Callee::Method { receiver, .. } if base(receiver));
+                receives || call.args.iter().any(|v| is_it(*v))
+            }
+            EventKind::Atomic(op) => base(&op.receiver) || op.args.iter().any(|v| is_it(*v)),
+            EventKind::Write { place, .. } | EventKind::Read(place) => base(place),
+            _ => false,
+        });
+        let tested = ir.blocks.iter().any(|b| match &b.term {
+            Terminator::Branch { cond: v, .. } | Terminator::Switch { on: v, .. } | Terminator::Try { on: v, .. } => {
+                is_it(*v)
+            }
+            Terminator::Return(v) => v.is_some_and(is_it),
+            _ => false,
+        });
+        let stored = ir.events.iter().any(|e| matches!(e.kind, EventKind::Write { value, .. } if is_it(value)));
+        stored && !used && !tested
+    }
+
     /// Whether an integer that the operation gave became a pointer on the way to the touch.
     fn is_cast_to_pointer(&self, body: BodyId, touch: &Touch, seen: &Seen) -> bool {
         let Some(result) = self.result_of(body, seen.event) else { return false };

@@ -21,6 +21,10 @@ pub fn other_method(cx: &Cx<'_>, op: OpId, method: &str, title: &str) -> Option<
 pub fn into_inner(cx: &Cx<'_>, body: BodyId, unwrap: EventId) -> Option<Fix> {
     let facts = cx.facts;
     let mut mend = Mend::new(cx, body);
+    // `Arc::into_inner` came with Rust 1.70.
+    if !mend.has_rust(70) {
+        return None;
+    }
     let EventKind::Call(_) = &facts.event(body, unwrap).kind else { return None };
     let call = mend.outline.expression(facts.event(body, unwrap).span)?;
     let NodeKind::Call { callee, .. } = mend.kind(call) else { return None };

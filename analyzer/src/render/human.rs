@@ -25,7 +25,7 @@ pub fn diagnostic(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> S
             Severity::Warning => Grade::Warning,
         },
         code: diagnostic.code(),
-        message: diagnostic.message.clone(),
+        message: headline(diagnostic, style),
         labels: labels(diagnostic, sources),
         notes: notes(diagnostic, sources, style),
     };
@@ -34,6 +34,17 @@ pub fn diagnostic(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> S
         false => emit(&shown, sources, style),
     };
     text.unwrap_or_else(|| without_source(&shown, &locus(sources, diagnostic.primary.site)))
+}
+
+/// The message, broken so that it fits behind its level and lint.
+fn headline(diagnostic: &Diagnostic, style: Style) -> String {
+    let Some(width) = style.width else { return diagnostic.message.clone() };
+    let code = diagnostic.code().map_or_else(String::new, |c| format!("[{c}]"));
+    let before = format!("{}{code}: ", diagnostic.severity.name());
+    const INDENT: &str = "    ";
+    let whole = wrap::text(&format!("{before}{}", diagnostic.message), width.max(NARROWEST) - INDENT.len());
+    let whole = whole.join(&format!("\n{INDENT}"));
+    whole.strip_prefix(&before).or(whole.strip_prefix(before.trim_end())).unwrap_or(&diagnostic.message).to_owned()
 }
 
 /// A mistake in a file that is not part of the analysed source: configuration, a manifest.
@@ -81,12 +92,22 @@ fn notes(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> Vec<String
     notes.extend(diagnostic.fixes.iter().find_map(offer));
     notes.extend(diagnostic.lint.map(|l| format!("more: cargo atomic-lint explain {}", l.name)));
     if let Some(width) = width {
-        notes.iter_mut().for_each(|note| *note = wrap::text(note, width).join("\n"));
+        notes.iter_mut().for_each(|note| *note = wrapped(note, width));
     }
     if let Some(interleaving) = diagnostic.shown_interleaving() {
         notes.insert(diagnostic.notes.len(), table::table(interleaving, sources, width));
     }
     notes
+}
+
+/// A note, or the sentence that a drawing starts with.
+fn wrapped(note: &str, width: usize) -> String {
+    match note.split_once('\n') {
+        Some((title, drawing)) if title.ends_with(':') => {
+            format!("{}\n{drawing}", wrap::text(title, width).join("\n"))
+        }
+        _ => wrap::text(note, width).join("\n"),
+    }
 }
 
 /// What can be had without writing it.

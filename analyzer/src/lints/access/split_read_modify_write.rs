@@ -64,6 +64,9 @@ declare_lint! {
     ///
     /// ## Known limits
     ///
+    /// `n + 1` panics on overflow where overflow checks are on, `fetch_add` wraps everywhere; where a counter can come to
+    /// its end, `fetch_update` with `checked_add` keeps the test in the same step.
+    ///
     /// Quiet where the location is reached through `&mut`, under a lock that every other writer holds, or from a
     /// handle that only one thread can have. A value that travels through other memory in between is not followed.
     ///

@@ -59,6 +59,8 @@ declare_lint! {
     ///
     /// ## Known limits
     ///
+    /// `Arc::into_inner` came with Rust 1.70, so a package whose `rust-version` is older is offered no fix.
+    ///
     /// Logging, assertions and tests are left alone, and so is code under an exclusive lock in a crate that makes no
     /// `Weak`. A count that is handed to the caller is not followed.
     ///

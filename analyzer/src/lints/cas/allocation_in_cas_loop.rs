@@ -9,6 +9,7 @@ use crate::facts::wait_loop::is_hint;
 use crate::finding::{Finding, Label};
 use crate::ir::EventKind;
 use crate::lint::{Cx, declare_lint};
+use crate::remedy::{hoist, runtime};
 
 declare_lint! {
     /// Finds allocations inside the part of a compare-and-swap loop that runs again when the CAS fails.
@@ -74,7 +75,16 @@ declare_lint! {
     /// ```
     ///
     /// Where each attempt must copy what it has read (copy-on-write), let writers take turns: a mutex on the writers'
-    /// side and `atomic_lint::Snapshot` for the readers copies once for each change.
+    /// side and `atomic_lint::Snapshot` for the readers copies once for each change. To move over:
+    ///
+    /// ```text
+    /// current: AtomicPtr<Config>                          current: atomic_lint::LockedSnapshot<Config>
+    /// unsafe { &*self.current.load(Acquire) }             self.current.load()
+    /// loop { copy; change; compare_exchange; free }       self.current.modify(|config| config.limit = limit)
+    /// ```
+    ///
+    /// `Snapshot` with `update` does the same without a lock where copies are cheap, and frees what is replaced when the
+    /// last reader has gone.
     ///
     /// ## When to allow
     ///
@@ -94,7 +104,7 @@ declare_lint! {
         group: Perf,
         confidence: Likely,
         since: "0.1.0",
-        fix: None,
+        fix: Sometimes,
         check: check,
     }
 }
@@ -170,6 +180,9 @@ fn report(cx: &Cx<'_>, retry: &Retry, first: &Repeated<'_>, rest: &[Repeated<'_>
             let label = "when this fails, the loop comes round again";
             finding.secondary.push(Label::new(cx.seen_site(retry.body, seen), label));
             finding.key.operation = facts.op(op).method.to_owned();
+            if first.body == retry.body && seen.is_direct() {
+                finding.fixes.extend(hoist::out_of_loop(cx, first.body, first.event, facts.op(op).span));
+            }
         }
         (RetryKind::Update(event) | RetryKind::Handed(event), op) => {
             let label = "calls it again for each attempt";
@@ -183,6 +196,9 @@ fn report(cx: &Cx<'_>, retry: &Retry, first: &Repeated<'_>, rest: &[Repeated<'_>
         EventKind::Call(call) => matches!(facts.callee_name(call), "clone" | "to_vec" | "to_owned" | "collect"),
         _ => false,
     };
+    if copies {
+        finding.fixes.extend(retry.location.and_then(|l| runtime::snapshot(cx, l)));
+    }
     finding.help = Some(match retry.kind {
         RetryKind::Loop(_) if !copies => {
             "allocate before the loop, and set what depends on the old value in each attempt".to_owned()

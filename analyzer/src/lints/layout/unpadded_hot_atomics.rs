@@ -4,7 +4,7 @@ use super::{field_site, listed, maps, meeting, partners, who};
 use crate::facts::sharing::Conflict;
 use crate::finding::{Finding, Label};
 use crate::lint::{Cx, declare_lint};
-use crate::remedy::padding;
+use crate::remedy::{padding, runtime};
 
 declare_lint! {
     /// Finds atomics of one type that different threads write often and that can lie on one cache line.
@@ -77,6 +77,15 @@ declare_lint! {
     /// `atomic_lint::Padded` and `crossbeam_utils::CachePadded` choose the size by target; `#[padded]` on a field of
     /// a `#[concurrent]` struct does the same.
     ///
+    /// A ring of one producer and one consumer is a type of its own. Each end is moved to its thread, where the indices
+    /// are padded, and the other side's is looked at only when the last one seen is used up:
+    ///
+    /// ```text
+    /// let ring = Arc::new(Ring::new(64));                 let (mut producer, mut consumer) = spsc::channel(64);
+    /// if !ring.push(value) { … }                          if producer.try_push(value).is_err() { … }
+    /// let value = ring.pop();                             let value = consumer.try_pop();
+    /// ```
+    ///
     /// ## When to allow
     ///
     /// When the type is instantiated so often that the room matters more, or when a benchmark shows no difference:
@@ -130,6 +139,7 @@ fn report(cx: &Cx<'_>, conflict: &Conflict) -> Option<Finding> {
     let file = cx.facts.program.def(conflict.adt).file;
     let ty = ty.map_or_else(|| "T".to_owned(), |span| cx.snippet(crate::finding::Site { file, span }));
     finding.fixes.extend(padding::wrap(cx, conflict.adt, &conflict.hot));
+    finding.fixes.extend(runtime::ring(cx, conflict.adt, &conflict.hot));
     finding.help = Some(format!(
         "give each hot field a line of its own: `atomic_lint::Padded<{ty}>` or `crossbeam_utils::CachePadded<{ty}>`"
     ));

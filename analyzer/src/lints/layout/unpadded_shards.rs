@@ -3,6 +3,7 @@
 use crate::facts::shards::Shards;
 use crate::finding::{Finding, Label};
 use crate::lint::{Cx, declare_lint};
+use crate::remedy::{padding, runtime};
 
 declare_lint! {
     /// Finds arrays of atomics with one element per thread, processor or random pick whose elements share cache lines.
@@ -60,7 +61,14 @@ declare_lint! {
     /// }
     /// ```
     ///
-    /// `atomic_lint::ShardedCounter` is this type; `atomic_lint::Padded` the element.
+    /// `atomic_lint::ShardedCounter` is this type; `atomic_lint::Padded` the element. To move over:
+    ///
+    /// ```text
+    /// shards: [AtomicU64; 16]                             shards: atomic_lint::ShardedCounter
+    /// let i = INDEX.with(|i| *i);
+    /// self.shards[i % 16].fetch_add(n, Relaxed);          self.shards.add(n);
+    /// self.shards.iter().map(|s| s.load(Relaxed)).sum()   self.shards.get()
+    /// ```
     ///
     /// ## When to allow
     ///
@@ -80,7 +88,7 @@ declare_lint! {
         group: Perf,
         confidence: Likely,
         since: "0.1.0",
-        fix: None,
+        fix: Sometimes,
         check: check,
     }
 }
@@ -105,6 +113,12 @@ fn report(cx: &Cx<'_>, shards: &Shards) -> Finding {
     finding.notes.extend(maps(shards.size));
     finding.key.location.clone_from(&shards.name);
     finding.key.operation = "layout".to_owned();
+    finding.fixes.extend(padding::wrap_elements(cx, shards));
+    let is_counter = shards.element.is_none();
+    if is_counter {
+        let sharded = runtime::retype(cx, shards.owner, shards.site.span, "atomic_lint::ShardedCounter");
+        finding.fixes.extend(sharded);
+    }
     finding.help = Some(
         "pad the elements: `atomic_lint::Padded<…>` or `crossbeam_utils::CachePadded<…>`; for a counter, \
          `atomic_lint::ShardedCounter` is the whole type"

@@ -128,14 +128,19 @@ fn report(cx: &Cx<'_>, location: LocId, follow: &Follow, seen: &Seen) -> Finding
         How::GuardsAtomic(s) => facts.seen(follow.body)[s].event,
     };
     let used = facts.event_site(follow.body, event);
-    let site = cx.seen_site(follow.body, seen);
+    // A helper that hands out what the failed CAS gave has it in its own hands to acquire that.
+    let handed_out = facts.returns_failure(seen);
+    let site = if handed_out { cx.op_site(seen.op) } else { cx.seen_site(follow.body, seen) };
     let message = format!("what another thread put into {name} is used before it is sure to be visible");
     let failure = op.failure_arg.map(|a| cx.snippet(facts.site(op.body, a.span)));
     let failure = failure.unwrap_or_else(|| "Relaxed".to_owned());
     let primary = Label::new(site, format!("on failure this is a load with `{failure}`"));
-    let mut finding = cx.finding(&RELAXED_CAS_FAILURE, follow.body, primary, message);
+    let body = if handed_out { op.body } else { follow.body };
+    let mut finding = cx.finding(&RELAXED_CAS_FAILURE, body, primary, message);
     finding.secondary.push(Label::new(used, "what it found is used here"));
-    if !seen.is_direct() {
+    if handed_out {
+        finding.secondary.push(Label::new(cx.seen_site(follow.body, seen), "handed out to here"));
+    } else if !seen.is_direct() {
         finding.secondary.push(Label::new(cx.op_site(seen.op), "the operation, in a helper"));
     }
     finding.notes.push(cx.role_note(location));

@@ -74,7 +74,7 @@ declare_lint! {
     /// ```
     ///
     /// Or leave the pairing to a type: `std::sync::OnceLock` for a value that is set once,
-    /// `atomic_lint::Snapshot` for one that is replaced, `atomic_lint::ring::spsc` for a queue.
+    /// `atomic_lint::Snapshot` for one that is replaced, `atomic_lint::spsc::channel` for a queue.
     ///
     /// ## When to allow
     ///
