@@ -440,6 +440,39 @@
 //! # }
 //! ```
 //!
+//! Every attribute has an inert form too, which needs no dependency, and which the compiler drops.
+//! It states a fact for the linter. Of padding, stating it is not enough:
+//!
+//! ```rust,fires:padding_annotation_mismatch
+//! use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+//!
+//! #[derive(Default)]
+//! pub struct Metrics {
+//!     #[cfg_attr(any(), padded)]
+//!     requests: AtomicUsize,
+//!     #[cfg_attr(any(), padded)]
+//!     errors: AtomicUsize,
+//! }
+//!
+//! impl Metrics {
+//!     pub fn on_request(&self) {
+//!         self.requests.fetch_add(1, Relaxed);
+//!     }
+//!
+//!     pub fn on_error(&self) {
+//!         self.errors.fetch_add(1, Relaxed);
+//!     }
+//! }
+//! # fn main() {
+//! #     let metrics = Metrics::default();
+//! #     metrics.on_request();
+//! #     metrics.on_error();
+//! #     assert_eq!(metrics.requests.load(Relaxed), metrics.errors.load(Relaxed));
+//! # }
+//! ```
+//!
+//! `padding_annotation_mismatch` stands on what claims to be padded and isn't.
+//!
 //! **The fourth step is the thread that is alone.** A sampler counts its rounds. It has a handle of
 //! its own, and yet pays for keeping others out:
 //!
