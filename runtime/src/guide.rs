@@ -731,6 +731,63 @@
 //! }
 //! ```
 //!
+//! `#[guarded_by]` has the compiler see that there is such a lock, and the linter that it is held.
+//! Somebody who only wants to know how many there are forgets it easily, for the code compiles:
+//!
+//! ```rust,fires:guarded_by_violation
+//! # use atomic_lint::{concurrent, frozen};
+//! # use std::cell::UnsafeCell;
+//! # use std::sync::atomic::{AtomicPtr, Ordering::{Acquire, Release}};
+//! # use std::sync::Mutex;
+//! #
+//! # #[frozen]
+//! # #[derive(Clone)]
+//! # pub struct Config {
+//! #     timeout: u64,
+//! #     name: String,
+//! # }
+//! # #[concurrent]
+//! # pub struct Settings {
+//! #     #[frozen]
+//! #     current: AtomicPtr<Config>,
+//! #     writers: Mutex<()>,
+//! #     #[guarded_by(writers)]
+//! #     replaced: UnsafeCell<Vec<&'static Config>>,
+//! # }
+//! #
+//! # // SAFETY: the cell is touched under the lock.
+//! # unsafe impl Sync for Settings {}
+//! #
+//! impl Settings {
+//!     // …as before, and
+//!     pub fn count_replaced(&self) -> usize {
+//!         // SAFETY: none that holds.
+//!         unsafe { (*self.replaced.get()).len() }
+//!     }
+//! #     pub fn update(&self, change: impl FnOnce(&Config) -> Config) {
+//! #         let _turn = self.writers.lock().unwrap();
+//! #         let old = self.get();
+//! #         unsafe { (*self.replaced.get()).push(old) };
+//! #         self.current.store(Box::leak(Box::new(change(old))), Release);
+//! #     }
+//! #     pub fn new(config: Config) -> Self {
+//! #         let current = AtomicPtr::new(Box::leak(Box::new(config)));
+//! #         Self { current, writers: Mutex::new(()), replaced: UnsafeCell::new(Vec::new()) }
+//! #     }
+//! #     pub fn get(&self) -> &'static Config {
+//! #         unsafe { &*self.current.load(Acquire) }
+//! #     }
+//! }
+//! # fn main() {
+//! #     let settings = Settings::new(Config { timeout: 1, name: "first".into() });
+//! #     settings.update(|old| Config { timeout: old.timeout * 2, ..old.clone() });
+//! #     assert_eq!(settings.count_replaced(), 1);
+//! #     assert_eq!((settings.get().timeout, &*settings.get().name), (2, "first"));
+//! # }
+//! ```
+//!
+//! `guarded_by_violation` stands on the access, and shows the lock that others hold there.
+//!
 //! **The last step is to own less of it.** [`Snapshot`](crate::Snapshot) is this cell, with the old
 //! values freed as soon as the last reader has gone, and with an update that loses no other's.
 //!

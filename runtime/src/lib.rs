@@ -71,6 +71,8 @@
 //! | change a pair | [`Packed`] | `Mutex` 1.2, by two threads 5 |
 //! | take a slot, give it back | [`FreeList`] | [`AtomicBitSet`] 1.3, `Mutex<Vec>` 1.4 |
 //! | take an object, give it back | [`Pool`] | `ArrayQueue` 1.0–1.7, zeroing 16 KiB 12–30 |
+//! | read what is published, two readers | [`Snapshot`] | `RwLock` 9.7; its cached reader 0.13 |
+//! | admit | [`TokenBucket`] | governor, by the same clock 1.0 |
 //! | a length | [`Mirrored`] | lock and `len` 18 |
 //! | hand over | [`spsc`] | rtrb 1.07, ringbuf 1.05–1.14, `sync_channel` 7–20 |
 //! | hand over in batches | [`spsc`] | rtrb 1.2 |

@@ -82,7 +82,7 @@ unsafe impl<T: Plain, const N: usize> Plain for [T; N] {}
 /// It doesn't compile if a field is missing from the list, isn't plain, or if the struct has
 /// padding: then order the fields by size, or make the padding a field.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0080
 /// #[derive(Clone, Copy)]
 /// struct Padded { small: u8, large: u32 }
 /// atomic_lint::impl_plain!(Padded { small: u8, large: u32 });

@@ -26,6 +26,40 @@
 //! assert_eq!(FRAMES.load(), 100);
 //! ```
 //!
+//! A second writer doesn't compile: it can't be cloned,
+//!
+//! ```compile_fail,E0599
+//! # use atomic_lint::SingleWriter;
+//! # use std::sync::atomic::AtomicU32;
+//! let mut frames = SingleWriter::new(AtomicU32::new(0));
+//! let (writer, reader) = frames.split();
+//! let second = writer.clone(); // error: no method named `clone`
+//! ```
+//!
+//! nor split off twice,
+//!
+//! ```compile_fail,E0499
+//! # use atomic_lint::SingleWriter;
+//! # use std::sync::atomic::AtomicU32;
+//! let mut frames = SingleWriter::new(AtomicU32::new(0));
+//! let (mut first, _) = frames.split();
+//! let (mut second, _) = frames.split(); // error: cannot borrow as mutable more than once
+//! first.add(1);
+//! ```
+//!
+//! nor used by two threads:
+//!
+//! ```compile_fail,E0277
+//! # use atomic_lint::SingleWriter;
+//! # use std::sync::atomic::AtomicU32;
+//! let mut frames = SingleWriter::new(AtomicU32::new(0));
+//! let (writer, _) = frames.split();
+//! let shared = &writer;
+//! std::thread::scope(|scope| {
+//!     scope.spawn(move || shared.get()); // error: cannot be shared between threads
+//! });
+//! ```
+//!
 //! # Protocol
 //!
 //! A load and a store lose an update only if another thread stores in between. [`Writer`] is neither

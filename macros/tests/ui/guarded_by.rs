@@ -48,4 +48,7 @@ static VALUE: u8 = 0;
 #[guarded_by(lock)]
 fn function() {}
 
+#[guarded_by(lock)]
+const VALUES: [u8; 2] = [0, 1];
+
 fn main() {}
