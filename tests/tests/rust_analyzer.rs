@@ -1,6 +1,6 @@
 //! A real rust-analyzer, with this tool as its check command, shows the findings and offers their fixes.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
