@@ -153,7 +153,8 @@ impl Facts<'_> {
         let by_root = match seen.place.root {
             Root::Value(r, v) if r == body => {
                 // `let Node { next, .. } = node`, where `node` is another one in each round.
-                let within = || matches!(self.value(body, v), ValueKind::Part { .. }) && self.derived_from_phi(body, v, l);
+                let within =
+                    || matches!(self.value(body, v), ValueKind::Part { .. }) && self.derived_from_phi(body, v, l);
                 changes(v) || within()
             }
             _ => false,

@@ -105,7 +105,10 @@ impl PlaceRef {
 
     /// Whether an element is chosen by different values, so that nothing says that it is the same one.
     pub fn is_other_element(&self, other: &PlaceRef) -> bool {
-        self.steps.iter().zip(&other.steps).any(|pair| matches!(pair, (Step::Index(Some(a)), Step::Index(Some(b))) if a != b))
+        self.steps
+            .iter()
+            .zip(&other.steps)
+            .any(|pair| matches!(pair, (Step::Index(Some(a)), Step::Index(Some(b))) if a != b))
     }
 
     /// `self.head`, `COUNTER`, `node.next`: as the user would point at it.

@@ -170,9 +170,7 @@ fn is_marker_only(cx: &Cx<'_>, adt: DefId, position: usize, name: &str) -> bool 
     let program = cx.facts.program;
     let ItemKind::Struct(s) = &program.def(adt).item.kind else { return false };
     let marks = |ty: &Type| matches!(ty, Type::Known(Known::PhantomData, _)) || !mentions(ty, name);
-    let out = |p: &Passage| {
-        p.what != What::Value || comes_out(cx, &Missing { marker: Marker::Send, passage: *p })
-    };
+    let out = |p: &Passage| p.what != What::Value || comes_out(cx, &Missing { marker: Marker::Send, passage: *p });
     s.fields.iter().all(|f| marks(&program.lower_type(adt, &f.ty)))
         && !cx.facts.passages(adt, position).iter().any(|(p, _)| out(p))
 }
