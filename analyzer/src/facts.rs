@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod alignment;
+pub mod atomic_only;
 pub mod attempt;
 pub mod carried;
 pub mod claims;
@@ -17,6 +18,7 @@ pub mod effects;
 pub mod exposure;
 pub mod fences;
 pub mod flow;
+pub mod frozen;
 pub mod guarded;
 pub mod guards;
 pub mod handed_out;
@@ -25,6 +27,7 @@ pub mod handover;
 pub mod handshake;
 pub mod heat;
 pub mod initial;
+pub mod interior;
 pub mod layout;
 mod linked;
 pub mod misdirected;

@@ -32,6 +32,7 @@ pub static ALL: &[&Lint] = &[
     &cas::ignored_cas_result::IGNORED_CAS_RESULT,
     &api::implicit_single_writer::IMPLICIT_SINGLE_WRITER,
     &layout::ineffective_padding::INEFFECTIVE_PADDING,
+    &publication::interior_mutability_in_published::INTERIOR_MUTABILITY_IN_PUBLISHED,
     &ordering::invalid_ordering::INVALID_ORDERING,
     &waiting::io_under_lock::IO_UNDER_LOCK,
     &api::leaked_atomic::LEAKED_ATOMIC,

@@ -23,7 +23,7 @@ pub struct Claim {
     pub partners: Vec<PartnerName>,
     pub function: DefId,
     pub body: BodyId,
-    /// What is said to pair.
+    /// What is said to pair; may be empty for a whole function, whose partner must exist all the same.
     pub acts: Vec<Act>,
     /// It is said of a fence or of the whole function rather than of single operations.
     pub whole: bool,
@@ -84,7 +84,7 @@ fn in_attributes(facts: &Facts<'_>, locations: &Locations<'_>, function: DefId) 
         let nested = facts.program.body_ids().filter(|b| facts.program.body(*b).owner == function);
         let acts = acts_of(facts, locations, &nested.collect::<Vec<_>>());
         let site = Site { file: d.file, span: attr.span };
-        (!acts.is_empty()).then_some(Claim { site, partners, function, body, acts, whole: true })
+        Some(Claim { site, partners, function, body, acts, whole: true })
     };
     if d.is_test { Vec::new() } else { marked.filter_map(claim).collect() }
 }
@@ -129,7 +129,7 @@ impl Reader<'_, '_> {
         }
         let body = self.innermost(comment.span)?;
         let function = self.facts.program.body(body).owner;
-        let (acts, whole) = self.spoken_of(body, comment, line);
+        let (acts, whole) = self.spoken_of(body, comment, self.below_attributes(line));
         (!acts.is_empty()).then_some(Claim { site, partners, function, body, acts, whole })
     }
 
@@ -145,6 +145,14 @@ impl Reader<'_, '_> {
                 _ => return Some(line),
             }
         }
+    }
+
+    /// The first line from `line` on that is no attribute of the statement below it.
+    fn below_attributes(&self, mut line: u32) -> u32 {
+        while self.file.line_text(line).trim_start().starts_with("#[") {
+            line += 1;
+        }
+        line
     }
 
     /// The function whose head stands on a line, or to whose documentation and attributes a comment belongs.

@@ -1,7 +1,8 @@
 //! Which functions the name of a partner means.
 //!
-//! Names in comments need not be in scope: `Queue::pop` means every function `pop` of every type, trait or module called
-//! `Queue`. What may exist without being seen (in a file that was not read, made by a macro or a derive, of a foreign
+//! Names in comments need not be in scope. What a name means where the claim stands (its own module, its imports) goes
+//! before what else of that name is in its crate, and that before other crates: of several `Queue`s that are as near,
+//! `Queue::pop` means the `pop` of each. What may exist without being seen (in a file that was not read, made by a macro or a derive, of a foreign
 //! crate, reached through `Deref`) is [`Named::Unknown`].
 
 use rustc_hash::FxHashMap;
@@ -78,15 +79,13 @@ impl<'f, 'a> Names<'f, 'a> {
         if qualifier == "Self" {
             return program.self_adt(claim.function).map_or_else(Vec::new, |adt| self.of_type(adt, last));
         }
-        let mut found: Vec<DefId> =
-            self.functions_called(last).iter().copied().filter(|f| self.belongs_to(*f, qualifier)).collect();
-        match program.resolve_value_path(program.def(claim.function).scope, &path_of(segments)) {
-            Res::Def(f) if program.function(f).is_some() => found.push(f),
-            Res::Assoc(adt, name) => found.extend(self.of_type(adt, &name)),
-            _ => {}
-        }
-        if last == "drop" {
-            for adt in self.owners.get(qualifier).into_iter().flatten() {
+        let mut found = self.in_scope(claim, last, segments);
+        if found.is_empty() {
+            found = self.functions_called(last).iter().copied().filter(|f| self.belongs_to(*f, qualifier)).collect();
+            self.with_implementations(&mut found);
+            self.keep_nearest(claim, qualifier, segments, &mut found);
+            // Last: what a type of ours holds may be dropped by another crate's code.
+            for adt in self.owners.get(qualifier).into_iter().flatten().filter(|_| last == "drop") {
                 self.drops_of(*adt, 0, &mut found);
             }
         }
@@ -94,6 +93,54 @@ impl<'f, 'a> Names<'f, 'a> {
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// What the name means to the code around the claim.
+    fn in_scope(&self, claim: &Claim, last: &str, segments: &[&str]) -> Vec<DefId> {
+        let program = self.facts.program;
+        let scope = program.def(claim.function).scope;
+        let mut found = match program.resolve_value_path(scope, &path_of(segments)) {
+            Res::Def(f) if program.function(f).is_some() => vec![f],
+            Res::Assoc(adt, name) => self.of_type(adt, &name),
+            _ => Vec::new(),
+        };
+        if last == "drop"
+            && let Some((_, owner)) = segments.split_last()
+            && let Res::Def(adt) = program.resolve_type_path(scope, &path_of(owner))
+        {
+            self.drops_of(adt, 0, &mut found);
+        }
+        found
+    }
+
+    /// Drops the functions of other crates if the claim's own has something of the qualifier's name, and those of other
+    /// modules than the name says: `queue::Queue::pop`.
+    fn keep_nearest(&self, claim: &Claim, qualifier: &str, segments: &[&str], found: &mut Vec<DefId>) {
+        let program = self.facts.program;
+        let krate = program.def(claim.function).krate;
+        let own_owner =
+            self.owners.get(qualifier).is_some_and(|all| all.iter().any(|o| program.def(*o).krate == krate));
+        let elsewhere = segments.first().is_some_and(|s| self.names_other_crate(krate, s));
+        let own = |f: &DefId| program.def(*f).krate == krate;
+        if !elsewhere && (own_owner || found.iter().any(own)) {
+            found.retain(own);
+        }
+        let module = segments.len().checked_sub(3).map(|i| segments[i]);
+        let Some(module) = module.filter(|m| !matches!(*m, "crate" | "self" | "super")) else { return };
+        let inside = |f: &DefId| {
+            let d = program.def(*f);
+            let krate = program.crates.get(d.krate).map(|c| c.name.as_str());
+            let path = program.module_path(d.scope);
+            path.iter().any(|m| m == module) || krate == Some(module)
+        };
+        if found.iter().any(inside) {
+            found.retain(inside);
+        }
+    }
+
+    /// Whether a path begins with the name of another of the analysed crates.
+    fn names_other_crate(&self, own: usize, first: &str) -> bool {
+        self.facts.program.crates.iter().enumerate().any(|(i, c)| i != own && c.name == first)
     }
 
     /// `pop`: a function of the same type, else of the same module and crate, else any; or all functions of a type.
@@ -104,7 +151,12 @@ impl<'f, 'a> Names<'f, 'a> {
             return own;
         }
         let all = self.functions_called(last);
-        let krate = program.def(claim.function).krate;
+        let (krate, scope) = (program.def(claim.function).krate, program.def(claim.function).scope);
+        if let Res::Def(f) = program.resolve_value_path(scope, &path_of(&[last]))
+            && program.function(f).is_some()
+        {
+            return vec![f];
+        }
         let free: Vec<DefId> = all
             .iter()
             .copied()
@@ -199,8 +251,14 @@ impl<'f, 'a> Names<'f, 'a> {
         let program = self.facts.program;
         let scope = program.def(claim.function).scope;
         let path = path_of(segments);
-        let foreign = matches!(program.resolve_value_path(scope, &path), Res::External(_) | Res::Variant(..))
-            || matches!(program.resolve_type_path(scope, &path), Res::External(_));
+        // A lone word that nothing explains passes for a crate's name; a foreign function of that name is called somewhere.
+        let foreign = match program.resolve_value_path(scope, &path) {
+            Res::External(p) if segments.len() == 1 && p == last => {
+                self.facts.sources.files.iter().any(|f| uses_in_code(f, last))
+            }
+            Res::External(_) | Res::Variant(..) => true,
+            _ => segments.len() > 1 && matches!(program.resolve_type_path(scope, &path), Res::External(_)),
+        };
         // A field, a static, a constant or a type: the claim is about memory, which is not checked.
         let memory = program.defs.iter().any(|d| d.item.name == last && !matches!(d.item.kind, ItemKind::Fn(_)));
         if foreign || memory || qualifier.is_some_and(|q| self.is_open(claim, q, last)) {

@@ -30,7 +30,7 @@ pub(super) fn collect(facts: &Facts<'_>) -> FxHashMap<LocId, Vec<Plain>> {
         }
         for (i, e) in b.ir.events.iter().enumerate() {
             let event = EventId(i as u32);
-            for (place, write) in touched(facts, body, &e.kind) {
+            for (place, write) in touched(facts, body, &e.kind, Reach::Indirect) {
                 // Handing an atomic itself around is no access to its memory.
                 if matches!(place.ty, Type::Atomic(..)) {
                     continue;
@@ -45,8 +45,17 @@ pub(super) fn collect(facts: &Facts<'_>) -> FxHashMap<LocId, Vec<Plain>> {
     found
 }
 
+/// Which accesses count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Those through raw pointers, and of `static mut`s.
+    Indirect,
+    /// All of them.
+    All,
+}
+
 /// The memory that an event reads or writes plainly.
-fn touched(facts: &Facts<'_>, body: BodyId, kind: &EventKind) -> Vec<(PlaceRef, bool)> {
+pub(super) fn touched(facts: &Facts<'_>, body: BodyId, kind: &EventKind, reach: Reach) -> Vec<(PlaceRef, bool)> {
     let program = facts.program;
     let pointee = |v: &ValueId| {
         let mut at = program.value_ref(body, *v);
@@ -56,8 +65,10 @@ fn touched(facts: &Facts<'_>, body: BodyId, kind: &EventKind) -> Vec<(PlaceRef, 
         at
     };
     match kind {
-        EventKind::Read(p) if is_indirect(facts, body, p) => vec![(program.place_ref(body, p), false)],
-        EventKind::Write { place, .. } if is_indirect(facts, body, place) => {
+        EventKind::Read(p) if reach == Reach::All || is_indirect(facts, body, p) => {
+            vec![(program.place_ref(body, p), false)]
+        }
+        EventKind::Write { place, .. } if reach == Reach::All || is_indirect(facts, body, place) => {
             vec![(program.place_ref(body, place), true)]
         }
         EventKind::Call(call) => match &call.callee {

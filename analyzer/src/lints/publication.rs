@@ -2,6 +2,7 @@
 
 // modules: begin
 pub mod dangling_publication;
+pub mod interior_mutability_in_published;
 pub mod mutation_after_publication;
 pub mod relaxed_cas_failure;
 pub mod relaxed_publication;

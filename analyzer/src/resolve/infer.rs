@@ -250,7 +250,8 @@ impl<'a> Program<'a> {
     /// The type of a variant's field.
     fn variant_field_type(&self, ty: &Type, variant: &str, field: &str) -> Type {
         match (ty.peeled(), variant) {
-            (Type::Known(Known::Option, args), "Some") | (Type::Known(Known::Result, args), "Ok") => {
+            // `option?` is taken apart as `result?` is.
+            (Type::Known(Known::Option, args), "Some" | "Ok") | (Type::Known(Known::Result, args), "Ok") => {
                 args.first().cloned().unwrap_or(Type::Unknown)
             }
             (Type::Known(Known::Result, args), "Err") => args.get(1).cloned().unwrap_or(Type::Unknown),

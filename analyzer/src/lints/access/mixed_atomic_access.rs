@@ -1,9 +1,14 @@
 //! One location is accessed by atomic operations and also plainly.
 
+use rustc_hash::FxHashSet;
+
+use crate::facts::access::Key;
+use crate::facts::atomic_only::PlainUse;
 use crate::facts::plain::Plain;
 use crate::facts::{Facts, LocId, OpId};
 use crate::finding::{Finding, Interleaving, Label};
 use crate::lint::{Cx, declare_lint};
+use crate::resolve::places::PlaceRef;
 
 declare_lint! {
     /// Finds memory that is accessed by atomic operations in one place and by plain reads or writes in another,
@@ -47,6 +52,10 @@ declare_lint! {
     /// }
     /// ```
     ///
+    /// Memory whose type is not atomic (a mapping, words behind an `UnsafeCell`) can be promised to be: with
+    /// `#[atomic_only]` on its field or static every plain access is reported, also where no atomic one was seen, under
+    /// a lock, and in unsafe functions. `&mut self`, constructors and `Drop` may still look at it plainly.
+    ///
     /// ## When to allow
     ///
     /// When something that the analysis cannot see (an external lock, a stopped world) keeps the accesses apart.
@@ -71,8 +80,15 @@ declare_lint! {
 }
 
 fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
+    let broken = cx.facts.plain_uses();
+    let promised: FxHashSet<&Key> = broken.iter().filter_map(|u| u.promise.on.as_ref()).collect();
+    out.extend(broken.iter().map(|plain_use| report_promise(cx, plain_use)));
     for index in 0..cx.facts.locations.len() as u32 {
         let location = LocId(index);
+        // Each access was reported for the promise that it breaks.
+        if promised.contains(&cx.facts.location(location).key) {
+            continue;
+        }
         let plain: Vec<&Plain> = cx.facts.plain_accesses(location).iter().filter(|p| is_shared(cx.facts, p)).collect();
         if plain.is_empty() {
             continue;
@@ -90,7 +106,10 @@ fn is_shared(facts: &Facts<'_>, plain: &Plain) -> bool {
     // The caller of an unsafe function vouches for what its documentation asks.
     let callers_duty = facts.program.function(owner).is_some_and(|f| f.is_unsafe);
     let locked = !facts.guards(plain.body).at(facts, plain.body, plain.event).is_empty();
-    !in_drop && !callers_duty && !locked && !facts.is_exclusive(plain.body, plain.event, &plain.place)
+    // The pointer that a cell gives to what is in it is nobody else's.
+    let own = facts.shared_on_way(&plain.place).map(|shared| PlaceRef { shared, ..plain.place.clone() });
+    let place = own.as_ref().unwrap_or(&plain.place);
+    !in_drop && !callers_duty && !locked && !facts.is_exclusive(plain.body, plain.event, place)
 }
 
 /// Two plain or atomic reads never race; a write on either side does.
@@ -143,5 +162,38 @@ fn report(cx: &Cx<'_>, location: LocId, plain: &Plain, partner: OpId) -> Finding
     } else {
         "load atomically, or take `&mut self` and use `get_mut()`".to_owned()
     });
+    finding
+}
+
+fn report_promise(cx: &Cx<'_>, plain_use: &PlainUse<'_>) -> Finding {
+    let PlainUse { plain, promise } = plain_use;
+    let facts = cx.facts;
+    let verb = if plain.write { "written" } else { "read" };
+    let site = facts.event_site(plain.body, plain.event);
+    let message = format!("`{}` is {verb} plainly, and every access of it is promised to be atomic", promise.name);
+    let mut finding =
+        cx.finding(&MIXED_ATOMIC_ACCESS, plain.body, Label::new(site, format!("{verb} plainly here")), message);
+    finding.secondary.push(Label::new(promise.site, "promised here"));
+    let same = |key: &Key| facts.locations.iter().find(|l| l.key == *key);
+    let partner = promise.on.as_ref().and_then(same).and_then(|l| {
+        let writes = |o: &&OpId| plain.write || facts.op(**o).kind.writes();
+        l.ops.iter().find(writes)
+    });
+    if let Some(op) = partner {
+        finding.secondary.push(Label::new(cx.op_site(*op), "accessed atomically here"));
+    }
+    finding.key.location.clone_from(&promise.name);
+    finding.key.operation = format!("plain {}", if plain.write { "write" } else { "read" });
+    let action = cx.snippet(site);
+    let other = partner.map(|op| cx.op_site(*op));
+    finding.interleaving = Some(
+        Interleaving::new(&["thread A", "thread B"], promise.name.clone())
+            .step(0, other, "begins an atomic access", "old")
+            .step(1, Some(site), action, "torn")
+            .step(0, other, "ends it", "?")
+            .ending("a data race: undefined behaviour"),
+    );
+    let call = if plain.write { "store(value, Relaxed)" } else { "load(Relaxed)" };
+    finding.help = Some(format!("make it an atomic operation (`AtomicU64::from_ptr(…).{call}`), or take `&mut self`"));
     finding
 }

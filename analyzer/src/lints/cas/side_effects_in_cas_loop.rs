@@ -397,19 +397,17 @@ fn report(cx: &Cx<'_>, retry: &Retry, first: &Repeated<'_>, rest: &[Repeated<'_>
         _ => finding.key.operation = "cas_pure".to_owned(),
     }
     finding.key.location = retry.location.map_or_else(String::new, |l| facts.location(l).name.clone());
-    if retry.op.is_some() {
-        let short = finding.key.location.rsplit("::").next().filter(|n| !n.is_empty()).unwrap_or("value").to_owned();
-        finding.interleaving = Some(
-            Interleaving::new(&["thread A", "thread B"], short)
-                .step(0, None, "reads 5", "5")
-                .step(0, Some(site), format!("first {}", plain(&what)), "5")
-                .step(1, None, "CAS 5 → 6", "6")
-                .step(0, None, "CAS 5 → 7 fails", "6")
-                .step(0, Some(site), format!("second {}", plain(&what)), "6")
-                .step(0, None, "CAS 6 → 8", "8")
-                .ending("one change, two effects"),
-        );
-    }
+    let short = finding.key.location.rsplit("::").next().filter(|n| !n.is_empty()).unwrap_or("value").to_owned();
+    finding.interleaving = Some(
+        Interleaving::new(&["thread A", "thread B"], short)
+            .step(0, None, "reads 5", "5")
+            .step(0, Some(site), format!("first {}", plain(&what)), "5")
+            .step(1, None, "CAS 5 → 6", "6")
+            .step(0, None, "CAS 5 → 7 fails", "6")
+            .step(0, Some(site), format!("second {}", plain(&what)), "6")
+            .step(0, None, "CAS 6 → 8", "8")
+            .ending("one change, two effects"),
+    );
     finding.help = Some(match retry.kind {
         RetryKind::Loop(_) => "do it once the CAS has succeeded: in its success arm, or behind the loop".to_owned(),
         RetryKind::Pure => "move it to the caller, behind the CAS, or take `#[cas_pure]` off".to_owned(),

@@ -1,11 +1,12 @@
 //! Something that other threads can already see is written plainly.
 
+use crate::facts::frozen::{Exposed, FrozenWrite};
 use crate::facts::publication::{How, origin};
 use crate::facts::role::RoleKind;
 use crate::facts::touch::{Touch, TouchKind};
 use crate::facts::{Facts, LocId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
-use crate::ir::{AtomicOpKind, ValueId};
+use crate::ir::{AtomicOpKind, EventId, ValueId};
 use crate::lint::{Cx, declare_lint};
 use crate::resolve::BodyId;
 
@@ -76,6 +77,10 @@ declare_lint! {
     /// To change what is already published, publish a changed copy: `atomic_lint::Snapshot::update`, or keep the
     /// changing part in an atomic or a lock inside the object.
     ///
+    /// What is marked `#[frozen]` (a struct, or the field that holds the pointer) is promised never to change once it is
+    /// visible. Then no reader need be seen, and no protocol between writer and readers excuses the write: what is left
+    /// to write is a copy that was not given away yet, and what is reached through `&mut`.
+    ///
     /// ## When to allow
     ///
     /// When readers never look at that field, or cannot be there at that time, and the reason stands beside the code.
@@ -121,18 +126,30 @@ enum Way {
 
 fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
     let facts = cx.facts;
+    let frozen = facts.frozen_writes();
+    out.extend(frozen.iter().map(|f| report_frozen(cx, f)));
     for body in facts.bodies_with_ops() {
-        let mut found: Vec<Late<'_>> = Vec::new();
-        for write in facts.touches(body).iter().filter(|t| is_plain_write(facts, body, t)) {
-            let late = published_before(facts, body, write)
-                .or_else(|| loaded_from_shared(facts, body, write))
-                .or_else(|| flag_raised_before(facts, body, write));
-            if let Some(late) = late.filter(|l| !found.iter().any(|f| f.write.event == l.write.event)) {
-                found.push(late);
-            }
-        }
-        out.extend(found.iter().map(|late| report(cx, late)));
+        let promised = |late: &Late<'_>| frozen.iter().any(|f| f.body == body && f.write.event == late.write.event);
+        out.extend(late_writes(facts, body).iter().filter(|l| !promised(l)).map(|late| report(cx, late)));
     }
+}
+
+/// Whether this lint speaks about the write of a body at `event`.
+pub(super) fn is_reported(facts: &Facts<'_>, body: BodyId, event: EventId) -> bool {
+    late_writes(facts, body).iter().any(|late| late.write.event == event)
+}
+
+fn late_writes<'f>(facts: &'f Facts<'_>, body: BodyId) -> Vec<Late<'f>> {
+    let mut found: Vec<Late<'_>> = Vec::new();
+    for write in facts.touches(body).iter().filter(|t| is_plain_write(facts, body, t)) {
+        let late = published_before(facts, body, write)
+            .or_else(|| loaded_from_shared(facts, body, write))
+            .or_else(|| flag_raised_before(facts, body, write));
+        if let Some(late) = late.filter(|l| !found.iter().any(|f| f.write.event == l.write.event)) {
+            found.push(late);
+        }
+    }
+    found
 }
 
 /// Writes under a lock are the lock's business, and the inside of a cell is `interior_mutability_in_published`'s.
@@ -339,4 +356,49 @@ fn touch_of(how: How) -> usize {
     match how {
         How::Pointer(t) | How::Guards(t) | How::GuardsAtomic(t) => t,
     }
+}
+
+fn report_frozen(cx: &Cx<'_>, frozen: &FrozenWrite<'_, '_>) -> Finding {
+    let facts = cx.facts;
+    let FrozenWrite { body, write, promise, by } = frozen;
+    let site = facts.event_site(*body, write.event);
+    let what = match &write.key {
+        Some(key) => format!("`{}`", crate::facts::access::location_name(facts.program, key)),
+        None => "the object".to_owned(),
+    };
+    let way = match by {
+        Exposed::Loaded(_) => "through a pointer that readers load too",
+        Exposed::Stored(_) => "after readers could see it",
+        Exposed::Reference => "through a reference that is shared",
+        Exposed::Kept => "through a pointer that is shared",
+    };
+    let message = format!("{what} is written {way}, and `{}` is promised never to change", promise.name);
+    let primary = Label::new(site, "written here, where a reader may be");
+    let mut finding = cx.finding(&MUTATION_AFTER_PUBLICATION, *body, primary, message);
+    finding.secondary.push(Label::new(promise.site, "promised here"));
+    finding.key.location.clone_from(&promise.name);
+    finding.key.operation = "write".to_owned();
+    if let Exposed::Loaded(i) | Exposed::Stored(i) = by {
+        let seen = &facts.seen(*body)[*i];
+        let label = match by {
+            Exposed::Loaded(_) => "loaded here",
+            _ => "visible to other threads from here on",
+        };
+        finding.secondary.push(Label::new(cx.seen_site(*body, seen), label));
+        if let Some(location) = facts.op(seen.op).location {
+            finding.notes.push(cx.role_note(location));
+        }
+    }
+    finding.interleaving = Some(
+        Interleaving::new(&["writer", "reader"], promise.name.clone())
+            .step(1, None, "begins to read what it was promised not to change", "old")
+            .step(0, Some(site), cx.snippet(site), "new")
+            .step(1, None, "reads on", "new")
+            .ending("half old, half new: a data race"),
+    );
+    finding.help = Some(match by {
+        Exposed::Stored(_) => "finish the object first and make it visible last".to_owned(),
+        _ => "publish a changed copy (`atomic_lint::Snapshot::update`), or take `#[frozen]` away".to_owned(),
+    });
+    finding
 }
