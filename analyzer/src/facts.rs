@@ -32,6 +32,7 @@ pub mod nullness;
 pub mod outcome;
 pub mod overpadded;
 pub mod own_slot;
+pub mod padding_promises;
 pub mod pairing;
 pub mod partner_names;
 pub mod partners;

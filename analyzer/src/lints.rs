@@ -42,6 +42,7 @@ pub static ALL: &[&Lint] = &[
     &publication::mutation_after_publication::MUTATION_AFTER_PUBLICATION,
     &api::needless_rmw::NEEDLESS_RMW,
     &access::old_value_confusion::OLD_VALUE_CONFUSION,
+    &layout::padding_annotation_mismatch::PADDING_ANNOTATION_MISMATCH,
     &ordering::pointless_fence::POINTLESS_FENCE,
     &cas::premature_reclamation::PREMATURE_RECLAMATION,
     &ordering::redundant_seq_cst::REDUNDANT_SEQ_CST,

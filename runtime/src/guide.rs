@@ -276,8 +276,8 @@
 //! }
 //! ```
 //!
-//! The promise stands on the field, far from the handle, and the finding stands on the store that
-//! breaks it: two producers load the same `tail`, and one value is lost.
+//! The promise stands on the field, far from the handle, and `single_writer_violation` stands on
+//! the store that breaks it: two producers load the same `tail`, and one value is lost.
 //!
 //! This crate's ring, with batches, blocking operations and indices that each side remembers, is
 //! [`spsc`](crate::spsc).

@@ -523,11 +523,11 @@ fn follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
                     && t.event != s.event
                     && is_near(t, s)
                     && is_shared_memory(t)
-                    && facts.is_behind(body, &d, t.event, location)
+                    && facts.is_behind(body, d, t.event, location)
                     && !is_private(facts, body, t)
                 {
                     let value = Some(d.cond);
-                    let required = required(facts, body, &d, t.event, s);
+                    let required = required(facts, body, d, t.event, s);
                     add_follow(
                         facts,
                         all,
@@ -547,11 +547,11 @@ fn follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
                 if op.kind == AtomicOpKind::Load
                     && data.orders.success == Order::Known(Ordering::Relaxed)
                     && op.location.is_some_and(|l| l != location)
-                    && facts.is_controlled(body, &d, data.event)
+                    && facts.is_controlled(body, d, data.event)
                 {
                     let key = op.location.map(|l| facts.location(l).key.clone());
                     let how = How::GuardsAtomic(n);
-                    let required = required(facts, body, &d, data.event, s);
+                    let required = required(facts, body, d, data.event, s);
                     add_follow(facts, all, body, i, how, data.event, Some(d.cond), key, false, required);
                 }
             }

@@ -135,7 +135,8 @@ fn by_impl(cx: &Cx<'_>, adt: DefId, imp: DefId, promised: Marker, shielded: bool
         }
         let has = |m| asked.has(m) || cx.facts.constructors_ask(adt, position, m);
         let missing = missing(cx, adt, position, promised, has);
-        if let Some(missing) = missing.filter(|m| !is_asked_at_exit(cx, adt, m)) {
+        let excused = |m: &Missing| is_marker_only(cx, adt, position, name) || is_asked_at_exit(cx, adt, m);
+        if let Some(missing) = missing.filter(|m| !excused(m)) {
             let site = Site { file: d.file, span: d.item.name_span };
             let type_name = &cx.facts.program.def(adt).item.name;
             let message = format!(
@@ -162,6 +163,17 @@ fn by_impl(cx: &Cx<'_>, adt: DefId, imp: DefId, promised: Marker, shielded: bool
         }
     }
     None
+}
+
+/// The parameter names what values are wrapped in, and no more: no field but a marker mentions it, and nothing gives a
+/// value of it out.
+fn is_marker_only(cx: &Cx<'_>, adt: DefId, position: usize, name: &str) -> bool {
+    let program = cx.facts.program;
+    let ItemKind::Struct(s) = &program.def(adt).item.kind else { return false };
+    let marks = |ty: &Type| matches!(ty, Type::Known(Known::PhantomData, _)) || !mentions(ty, name);
+    let out = |p: &Passage| p.what != What::Value || gives_out(cx, p);
+    s.fields.iter().all(|f| marks(&program.lower_type(adt, &f.ty)))
+        && !cx.facts.passages(adt, position).iter().any(|(p, _)| out(p))
 }
 
 /// What only puts a value in asks for nothing where those functions that give values or references out ask for
