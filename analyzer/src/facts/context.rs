@@ -175,6 +175,11 @@ impl Facts<'_> {
                     && (b == body || !self.is_captured(b, l))
             }
             Root::Value(b, v) if b == body => self.is_fresh(b, v) && !self.escapes_before(b, v, event),
+            // A closure that is called where it stands: `node.next.with_mut(|next| *next = head)`.
+            Root::Value(b, _) => match self.program.closure_use(body) {
+                Some((parent, call)) if parent == b => self.is_exclusive(parent, call, place),
+                _ => false,
+            },
             // By the key and by the reference that `with` lends.
             Root::Static(d) => place.shared <= 2 && self.is_per_thread(d),
             _ => false,

@@ -601,11 +601,16 @@ fn add_follow(
     if elsewhere {
         return;
     }
+    let touch = match how {
+        How::Pointer(n) | How::Guards(n) => Some(n),
+        How::GuardsAtomic(_) => None,
+    };
     let order = facts.read_order(s, failure);
     let forwarded = matches!(order, Order::Param(_));
     let acquired = !lacks_acquire(order) && !forwarded
         || s.event != to && !reaches_unacquired(facts, body, s, failure, to)
         || failure && value.is_some_and(|v| facts.is_acquired_on_the_way(body, s, v))
+        || touch.is_some_and(|n| facts.is_fenced_in_helper(&facts.touches(body)[n]))
         || facts.acquires_in_helper(s)
         || is_own_data(facts, body, s, how)
         || facts.is_guarded(location, s.op)
@@ -683,6 +688,18 @@ impl Facts<'_> {
         });
         let owner = self.program.self_adt(self.program.body(body).owner);
         advances || owner.is_some() && self.confined_writer(location) == owner
+    }
+
+    /// Whether the helper that makes an access puts an acquire fence before it.
+    fn is_fenced_in_helper(&self, touch: &Touch) -> bool {
+        touch.via.iter().any(|(body, event)| {
+            let events = &self.program.body(*body).ir.events;
+            (0..events.len() as u32).map(EventId).any(|e| {
+                matches!(events[e.index()].kind, EventKind::Fence { .. })
+                    && self.sync_at(*body, e).acquires
+                    && self.flow(*body).dominates(e, *event)
+            })
+        })
     }
 
     /// A write of null (or of nothing but a constant, for pointers) hands nothing over.

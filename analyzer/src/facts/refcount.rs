@@ -315,7 +315,7 @@ impl Facts<'_> {
             .iter()
             .copied()
             .filter(|&o| self.op(o).kind == AtomicOpKind::FetchAdd && !self.context(o).exclusive)
-            .filter(|&o| !self.is_bounded_raise(o))
+            .filter(|&o| self.is_raise_by_one(o) && !self.is_bounded_raise(o))
             .collect();
         let counts = || match self.role(location).kind {
             RoleKind::Refcount | RoleKind::Lock => true,
@@ -336,6 +336,12 @@ impl Facts<'_> {
             && self.decisions(body).iter().any(|d| d.flows.ops.iter().chain(&d.flows.compared).any(own))
     }
 
+    /// One handle is added, rather than what was counted up elsewhere or a state changed into another.
+    fn is_raise_by_one(&self, raise: OpId) -> bool {
+        let op = self.op(raise);
+        op.new_value().is_some_and(|v| matches!(self.value(op.body, v), ValueKind::Int(_) | ValueKind::Path(_)))
+    }
+
     /// The old count is compared with a bound, or handed to something that may do so.
     fn is_bounded_raise(&self, raise: OpId) -> bool {
         let op = self.op(raise);
@@ -344,7 +350,7 @@ impl Facts<'_> {
         let from_result = |v: ValueId| self.derives_from(op.body, v, result);
         let bound = |v: ValueId| !matches!(self.value(op.body, v), ValueKind::Int(0 | 1));
         let compared = ir.values.iter().any(|v| match &v.kind {
-            ValueKind::Binary(BinOp::Gt | BinOp::Ge | BinOp::Lt | BinOp::Le, l, r) => {
+            ValueKind::Binary(BinOp::Gt | BinOp::Ge | BinOp::Lt | BinOp::Le | BinOp::Eq | BinOp::Ne, l, r) => {
                 from_result(*l) && bound(*r) || from_result(*r) && bound(*l)
             }
             _ => false,
