@@ -696,9 +696,10 @@
 //! # }
 //! ```
 //!
-//! A field that would change behind the readers' backs is an error now:
+//! A field that would change behind the readers' backs is an error now. The linter says the same, as
+//! `interior_mutability_in_published`, and says it without the dependency too:
 //!
-//! ```rust,compile_fail,E0277,quiet
+//! ```rust,compile_fail,E0277,fires:interior_mutability_in_published
 //! # fn main() {}
 //! # use atomic_lint::frozen;
 //! use std::cell::Cell;
