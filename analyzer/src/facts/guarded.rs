@@ -7,7 +7,7 @@ use crate::contract::{Annotation, Word};
 use crate::finding::Site;
 use crate::ir::{Callee, EventId, EventKind, Field};
 use crate::resolve::places::{PlaceRef, Step};
-use crate::resolve::{BodyId, DefId};
+use crate::resolve::{BodyId, DefId, Type};
 
 /// A promise that a lock of the same struct protects a field.
 #[derive(Clone, Copy, Debug)]
@@ -15,8 +15,10 @@ pub struct GuardedField<'a> {
     pub adt: DefId,
     pub field: &'a Field,
     pub annotation: Annotation<'a>,
-    /// The field that is the lock, as named.
+    /// The field that is the lock, as named: `lock`, `inner.lock`.
     pub lock: &'a str,
+    /// The type that holds the lock, and the name that it has there; `None` if there is no such field.
+    pub holder: Option<(DefId, &'a str)>,
 }
 
 /// An access without the lock.
@@ -51,11 +53,24 @@ impl<'a> Facts<'a> {
                 let annotation = self.program.field_annotation(adt, field, Word::GuardedBy);
                 if let Some(annotation) = annotation {
                     let lock = annotation.names().next().unwrap_or_default();
-                    found.push(GuardedField { adt, field, annotation, lock });
+                    let holder = self.holder(adt, lock);
+                    found.push(GuardedField { adt, field, annotation, lock, holder });
                 }
             }
         }
         found
+    }
+
+    /// Where a path of fields ends.
+    fn holder<'p>(&self, adt: DefId, path: &'p str) -> Option<(DefId, &'p str)> {
+        let Some((first, rest)) = path.split_once('.') else {
+            return self.field(adt, path).map(|_| (adt, path));
+        };
+        let ty = self.program.lower_type(adt, &self.field(adt, first)?.ty);
+        match ty.peeled() {
+            Type::Adt(inner, _) => self.holder(*inner, rest),
+            _ => None,
+        }
     }
 
     /// The accesses of guarded fields that lack the lock, one a place in the source. Loads of an atomic need none: that
@@ -69,6 +84,9 @@ impl<'a> Facts<'a> {
         }
         found.sort_by_key(|u| (u.site, u.why));
         found.dedup_by_key(|u| u.site);
+        // `x += 1` reads and writes: the write speaks for both.
+        let writes: Vec<_> = found.iter().filter(|u| u.write).map(|u| (u.site.file, u.site.span.start)).collect();
+        found.retain(|u| u.write || !writes.contains(&(u.site.file, u.site.span.start)));
         found
     }
 
@@ -156,7 +174,8 @@ impl<'a> Facts<'a> {
             let last = at.steps.iter().rposition(|s| matches!(s, Step::Field(f) if f == field))?;
             Some(PlaceRef { steps: at.steps[..last].to_vec(), ..at.clone() })
         };
-        let (of_lock, of_field) = (object(&lock, guarded.lock)?, object(place, &guarded.field.name)?);
+        let (of_lock, of_field) =
+            (object(&lock, guarded.lock.split('.').next()?)?, object(place, &guarded.field.name)?);
         let known = |p: &PlaceRef| !matches!(p.root, crate::resolve::places::Root::Unknown);
         let differ = known(&of_lock) && known(&of_field) && !of_lock.may_alias(&of_field);
         // A local may be another name for what the other one is.
@@ -172,7 +191,10 @@ fn is_field(key: &Key, guarded: &GuardedField<'_>) -> bool {
 
 fn may_be(lock: &Lock, guarded: &GuardedField<'_>) -> bool {
     match lock {
-        Lock::Location(Key::Field(adt, path)) => *adt == guarded.adt && path.split('.').next() == Some(guarded.lock),
+        Lock::Location(Key::Field(adt, path)) => {
+            let own = *adt == guarded.adt && path == guarded.lock;
+            own || guarded.holder.is_some_and(|(h, name)| *adt == h && path.split('.').next() == Some(name))
+        }
         Lock::Location(_) => false,
         Lock::Named(_) | Lock::Somebodys => true,
     }

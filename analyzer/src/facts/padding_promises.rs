@@ -1,11 +1,20 @@
 //! `#[padded]`, held against what really lies where.
+//!
+//! The attribute changes the layout and so makes itself true; its inert form only states a fact, which something else
+//! has to bring about: a wrapper, `repr(align)`, pads in a `repr(C)` type. Neither form is true of a packed type, of one
+//! whose own hot fields meet, and of what no second thread comes near. What may be aligned out of sight is believed.
 
 use super::Facts;
-use super::layout::{Layout, MACHINES, Sharing, has_repr, is_padding_name};
+use super::layout::{MACHINES, Machine, SMALLEST_LINE, Sharing, has_repr, is_padding_name};
 use crate::contract::{Annotation, Word};
 use crate::finding::Site;
-use crate::ir::{Field, ItemKind, Span};
+use crate::ir::{Callee, EventId, EventKind, Field, ItemKind, Place, Span, Vis};
 use crate::resolve::{DefId, Known, Type};
+
+/// How deep types are looked into.
+const MAX_DEPTH: u32 = 8;
+/// The line that explicit pads have to keep free: processors that fetch pairs of them are another lint's matter.
+const LINE: u64 = 64;
 
 /// A `#[padded]` that isn't true.
 #[derive(Clone, Debug)]
@@ -28,82 +37,36 @@ pub enum Mismatch {
     Packed,
     /// A struct whose own hot fields share a line.
     HotFieldsShare(String, String),
-    /// The field is a plain value, and so are all others of the struct: nothing in it is shared while it changes.
+    /// Plain data that no second thread comes near.
     NotShared,
 }
 
-impl<'a> Facts<'a> {
+impl Facts<'_> {
+    /// Every `#[padded]` of the analysed crates that isn't true.
     pub fn broken_padding(&self) -> Vec<BrokenPadding> {
         let mut found = Vec::new();
-        for def in self.program.def_ids() {
+        for def in self.program.def_ids().filter(|d| !self.program.def(*d).is_test) {
             let d = self.program.def(def);
-            if d.is_test {
-                continue;
+            if let Some(a) = self.program.annotation(def, Word::Padded) {
+                let why = self.mismatch_of_item(def, &a);
+                found.extend(why.map(|why| self.broken(def, None, &a, d.item.name_span, why)));
             }
-            match &d.item.kind {
-                ItemKind::Struct(s) => {
-                    found.extend(self.annotated(def).and_then(|a| self.broken_struct(def, a)));
-                    found.extend(s.fields.iter().filter_map(|f| self.broken_field(def, f)));
-                }
-                ItemKind::Static { ty, .. } => {
-                    let broken = self.annotated(def).filter(Annotation::is_inert).and_then(|a| {
-                        let align = self.unpadded(&self.program.lower_type(def, ty))?;
-                        Some(self.broken(def, None, a, d.item.name_span, Mismatch::NotPadded(align)))
-                    });
-                    found.extend(broken);
-                }
-                _ => {}
+            let ItemKind::Struct(s) = &d.item.kind else { continue };
+            for field in s.fields.iter().filter(|f| !f.attrs.is_empty()) {
+                let Some(a) = self.program.field_annotation(def, field, Word::Padded) else { continue };
+                let why = self.mismatch_of_field(def, field, &a);
+                let name = Some(field.name.clone());
+                found.extend(why.map(|why| self.broken(def, name, &a, field.name_span, why)));
             }
         }
         found
-    }
-
-    /// Whether `#[padded]` is claimed of a struct or one of its fields by the form that changes nothing.
-    pub fn claims_padding(&self, adt: DefId, field: &str) -> bool {
-        let of_field = self.field(adt, field).and_then(|f| self.program.field_annotation(adt, f, Word::Padded));
-        of_field.is_some_and(|a| a.is_inert())
-    }
-
-    fn annotated(&self, def: DefId) -> Option<Annotation<'a>> {
-        self.program.annotation(def, Word::Padded)
-    }
-
-    fn broken_struct(&self, adt: DefId, annotation: Annotation<'_>) -> Option<BrokenPadding> {
-        let item = self.program.def(adt).item;
-        let machine = &MACHINES[0];
-        let layout = self.layout(adt, machine)?;
-        let why = if has_repr(item, "packed", machine) {
-            Mismatch::Packed
-        } else if annotation.is_inert() && self.alignment_asked(adt, machine) < machine.line {
-            Mismatch::NotPadded(layout.extent.align)
-        } else {
-            let (a, b) = self.hot_fields_that_share(adt, &layout, machine.line)?;
-            Mismatch::HotFieldsShare(a, b)
-        };
-        Some(self.broken(adt, None, annotation, item.name_span, why))
-    }
-
-    fn broken_field(&self, adt: DefId, field: &Field) -> Option<BrokenPadding> {
-        let annotation = self.program.field_annotation(adt, field, Word::Padded)?;
-        let machine = &MACHINES[0];
-        let ty = self.program.lower_type(adt, &field.ty);
-        let why = if has_repr(self.program.def(adt).item, "packed", machine) {
-            Mismatch::Packed
-        } else if let Some(align) = self.unpadded(&ty).filter(|_| annotation.is_inert()) {
-            Mismatch::NotPadded(align)
-        } else if self.is_plain(adt) {
-            Mismatch::NotShared
-        } else {
-            return None;
-        };
-        Some(self.broken(adt, Some(field.name.clone()), annotation, field.name_span, why))
     }
 
     fn broken(
         &self,
         def: DefId,
         field: Option<String>,
-        annotation: Annotation<'_>,
+        annotation: &Annotation<'_>,
         name: Span,
         why: Mismatch,
     ) -> BrokenPadding {
@@ -112,40 +75,203 @@ impl<'a> Facts<'a> {
         BrokenPadding { def, field, site, name_site: Site { file, span: name }, why }
     }
 
-    /// The alignment of a type that surely keeps no line to itself.
-    fn unpadded(&self, ty: &Type) -> Option<u64> {
-        let machine = &MACHINES[0];
-        let known = match ty {
-            // Its alignment may come about in a macro.
-            Type::Adt(adt, _) => !is_padding_name(&self.program.def(*adt).item.name),
-            _ => matches!(ty, Type::Prim(_) | Type::Atomic(..) | Type::Array(..) | Type::Tuple(_)),
+    fn mismatch_of_item(&self, item: DefId, annotation: &Annotation<'_>) -> Option<Mismatch> {
+        let inert = annotation.is_inert();
+        match &self.program.def(item).item.kind {
+            ItemKind::Static { ty, .. } => {
+                let ty = self.program.lower_type(item, ty);
+                (inert && !self.may_be_aligned(&ty, 0)).then(|| self.not_padded(&ty))
+            }
+            ItemKind::Struct(_) if self.is_packed(item) => Some(Mismatch::Packed),
+            ItemKind::Struct(_) if inert && !self.is_really_padded(item) => {
+                Some(self.not_padded(&Type::Adt(item, Vec::new())))
+            }
+            ItemKind::Struct(_) => self.hot_fields_that_share(item),
+            _ => None,
+        }
+    }
+
+    fn mismatch_of_field(&self, adt: DefId, field: &Field, annotation: &Annotation<'_>) -> Option<Mismatch> {
+        if self.is_packed(adt) {
+            return Some(Mismatch::Packed);
+        }
+        if self.is_unshared(adt, field) {
+            return Some(Mismatch::NotShared);
+        }
+        let untrue = annotation.is_inert() && !self.is_really_padded_field(adt, field);
+        untrue.then(|| self.not_padded(&self.program.lower_type(adt, &field.ty)))
+    }
+
+    fn not_padded(&self, ty: &Type) -> Mismatch {
+        Mismatch::NotPadded(self.extent(ty, &MACHINES[0]).align)
+    }
+
+    /// Fields of a type that are said to be padded, in the form that does nothing, and aren't. Whatever is wrong with
+    /// their lines is this mistake.
+    pub fn falsely_padded_fields(&self, adt: DefId) -> Vec<String> {
+        let ItemKind::Struct(s) = &self.program.def(adt).item.kind else { return Vec::new() };
+        let falsely = |f: &&Field| {
+            !f.attrs.is_empty()
+                && self.program.field_annotation(adt, f, Word::Padded).is_some_and(|a| a.is_inert())
+                && !self.is_really_padded_field(adt, f)
         };
-        let extent = self.extent(ty, machine);
-        (known && extent.align < machine.line).then_some(extent.align)
+        s.fields.iter().filter(falsely).map(|f| f.name.clone()).collect()
     }
 
-    /// Two fields of the struct, both marked hot or written often by different functions, that can meet on a line.
-    fn hot_fields_that_share(&self, adt: DefId, layout: &Layout, line: u64) -> Option<(String, String)> {
+    /// The type is said to be padded, and the mark is what is wrong with it.
+    pub fn is_falsely_padded(&self, adt: DefId) -> bool {
+        self.program.annotation(adt, Word::Padded).is_some_and(|a| self.mismatch_of_item(adt, &a).is_some())
+    }
+
+    fn is_packed(&self, adt: DefId) -> bool {
+        MACHINES.iter().any(|m| has_repr(self.program.def(adt).item, "packed", m))
+    }
+
+    /// Something gives every value of the type lines of its own.
+    fn is_really_padded(&self, adt: DefId) -> bool {
+        let each = |m: &Machine| self.layout(adt, m).is_some_and(|l| l.extent.align >= SMALLEST_LINE);
+        MACHINES.iter().all(each)
+            || self.may_be_aligned(&Type::Adt(adt, Vec::new()), 0)
+            || self.is_wrapped(adt, &MACHINES[0])
+    }
+
+    fn is_really_padded_field(&self, adt: DefId, field: &Field) -> bool {
+        let ty = self.program.lower_type(adt, &field.ty);
+        self.may_be_aligned(&ty, 0) || MACHINES.iter().all(|m| self.is_kept_apart(adt, field, m))
+    }
+
+    /// Its own alignment, or that of its type with the pads between, keeps the neighbours inside and outside away.
+    fn is_kept_apart(&self, adt: DefId, field: &Field, machine: &Machine) -> bool {
+        let (Some(layout), Some(s)) = (self.layout(adt, machine), self.struct_of(adt)) else { return true };
+        if layout.slot(&field.name).is_none_or(|slot| slot.extent.align >= SMALLEST_LINE) {
+            return true;
+        }
+        let mut neighbours = s.fields.iter().filter(|f| f.name != field.name && !self.is_pad(adt, &f.name));
+        let alone = neighbours.all(|f| layout.sharing(&field.name, &f.name, LINE) == Sharing::Never);
+        let has_pad = layout.ordered && s.fields.iter().any(|f| self.is_pad(adt, &f.name));
+        alone && (has_pad || self.is_really_padded(adt))
+    }
+
+    /// A type that is aligned to a line, or of whose alignment nothing is known.
+    fn may_be_aligned(&self, ty: &Type, depth: u32) -> bool {
+        let again = |t: &Type| self.may_be_aligned(t, depth + 1);
+        if depth > MAX_DEPTH {
+            return true;
+        }
+        match ty {
+            Type::Prim(_) | Type::Ref { .. } | Type::Ptr { .. } | Type::FnPtr | Type::Never | Type::Slice(_) => false,
+            Type::Atomic(..) => self.extent(ty, &MACHINES[0]).align >= SMALLEST_LINE,
+            Type::Array(inner, _) => again(inner),
+            Type::Tuple(items) => items.iter().any(again),
+            Type::Known(Known::Padded, _) => true,
+            Type::Known(
+                Known::Arc
+                | Known::Rc
+                | Known::Weak
+                | Known::Box
+                | Known::NonNull
+                | Known::Vec
+                | Known::String
+                | Known::Map,
+                _,
+            ) => false,
+            Type::Known(_, args) => args.iter().any(again),
+            Type::Adt(adt, args) => match &self.program.def(*adt).item.kind {
+                ItemKind::Struct(s) => {
+                    self.alignment_asked(*adt, &MACHINES[0]) >= SMALLEST_LINE
+                        || args.iter().any(again)
+                        || is_padding_name(&self.program.def(*adt).item.name)
+                        || s.fields.iter().any(|f| {
+                            let ty = self.program.lower_type(*adt, &f.ty);
+                            // What the parameter stands for was among the arguments.
+                            let own = !matches!(ty, Type::Param(_)) || args.is_empty();
+                            let made = self.program.field_annotation(*adt, f, Word::Padded);
+                            made.is_some_and(|a| !a.is_inert()) || own && again(&ty)
+                        })
+                }
+                _ => true,
+            },
+            Type::External(..) | Type::Param(_) | Type::Bounded(_) | Type::Unknown => true,
+        }
+    }
+
+    /// Fields marked as hot that meet inside a type, unless it is seen that the same functions write both.
+    fn hot_fields_that_share(&self, adt: DefId) -> Option<Mismatch> {
+        let heat = self.heat();
+        if heat.is_element(adt) {
+            return None;
+        }
         let fields = &self.struct_of(adt)?.fields;
-        let hot: Vec<&str> =
+        let marked: Vec<&str> =
             fields.iter().map(|f| f.name.as_str()).filter(|f| self.is_marked(adt, f, Word::Hot)).collect();
-        let pairs = hot.iter().enumerate().flat_map(|(i, a)| hot[i + 1..].iter().map(move |b| (*a, *b)));
-        let mut sharing = pairs.filter(|(a, b)| layout.sharing(a, b, line) != Sharing::Never);
-        sharing.next().map(|(a, b)| (a.to_owned(), b.to_owned()))
+        let writers = |f: &str| heat.usage(adt, f).map(|u| &u.writers).filter(|w| !w.is_empty());
+        let together = |a: &str, b: &str| writers(a).is_some() && writers(a) == writers(b);
+        let pairs = marked.iter().enumerate().flat_map(|(i, a)| marked[i + 1..].iter().map(move |b| (*a, *b)));
+        let meet = |(a, b): &(&str, &str)| {
+            let on = |m: &Machine| self.layout(adt, m).is_some_and(|l| l.sharing(a, b, m.line) != Sharing::Never);
+            !together(a, b) && MACHINES.iter().any(on)
+        };
+        let mut pairs = pairs.filter(meet);
+        pairs.next().map(|(a, b)| Mismatch::HotFieldsShare(a.to_owned(), b.to_owned()))
     }
 
-    /// A plain value among plain values: whoever writes one has all of them to himself, and disturbs nobody.
-    fn is_plain(&self, adt: DefId) -> bool {
-        let fields = self.struct_of(adt).map_or(&[][..], |s| &s.fields);
-        fields.iter().all(|f| !holds_shared(&self.program.lower_type(adt, &f.ty)))
+    /// A field of plain data that no code reaches through a reference which others may have too.
+    fn is_unshared(&self, adt: DefId, field: &Field) -> bool {
+        let marked = [Word::Hot, Word::ReadMostly].into_iter().any(|w| self.is_marked(adt, &field.name, w));
+        let open = field.vis == Vis::Pub && self.program.is_reachable(adt);
+        if marked || open || !self.is_plain_data(&self.program.lower_type(adt, &field.ty), 0) {
+            return false;
+        }
+        // One to a thread, side by side in a collection: the next element's thread is near.
+        let heat = self.heat();
+        !heat.is_element(adt) && (!heat.is_shared(adt) || !self.is_reached_by_reference(adt, &field.name))
+    }
+
+    fn is_reached_by_reference(&self, adt: DefId, field: &str) -> bool {
+        self.program.body_ids().any(|body| {
+            let events = &self.program.body(body).ir.events;
+            events.iter().enumerate().any(|(i, e)| {
+                let Some(place) = named(&e.kind) else { return false };
+                let place = self.program.place_ref(body, place);
+                let here = self.inline_fields(&place).iter().any(|(a, f)| *a == adt && f == field)
+                    || place.field.as_ref().is_some_and(|(a, f)| *a == adt && f.split('.').next() == Some(field));
+                here && !self.is_exclusive(body, EventId(i as u32), &place)
+            })
+        })
+    }
+
+    /// Nothing in it can change behind a shared reference, or leads to what others may have.
+    fn is_plain_data(&self, ty: &Type, depth: u32) -> bool {
+        let again = |t: &Type| self.is_plain_data(t, depth + 1);
+        if depth > MAX_DEPTH {
+            return false;
+        }
+        match ty {
+            Type::Prim(_) | Type::Known(Known::String | Known::PhantomData, _) => true,
+            Type::Array(inner, _) => again(inner),
+            Type::Tuple(items) => items.iter().all(again),
+            Type::Known(Known::Vec | Known::Option | Known::Box | Known::Map | Known::Padded, args) => {
+                args.iter().all(again)
+            }
+            Type::Adt(adt, args) => match &self.program.def(*adt).item.kind {
+                ItemKind::Struct(s) => {
+                    args.iter().all(again) && s.fields.iter().all(|f| again(&self.program.lower_type(*adt, &f.ty)))
+                }
+                _ => false,
+            },
+            _ => false,
+        }
     }
 }
 
-/// Whether something in it may be reached by several threads; unknown types may be anything.
-fn holds_shared(ty: &Type) -> bool {
-    match ty {
-        Type::Prim(_) | Type::Known(Known::String, _) => false,
-        Type::Known(Known::Vec | Known::Box, args) => args.iter().any(holds_shared),
-        _ => true,
+/// The place that an event names.
+fn named(kind: &EventKind) -> Option<&Place> {
+    match kind {
+        EventKind::Read(place) | EventKind::Write { place, .. } | EventKind::Borrow { place, .. } => Some(place),
+        EventKind::Call(call) => match &call.callee {
+            Callee::Method { receiver, .. } => Some(receiver),
+            _ => None,
+        },
+        _ => None,
     }
 }

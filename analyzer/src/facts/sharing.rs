@@ -86,8 +86,10 @@ impl Facts<'_> {
             .filter(|f| !self.is_cold_field(adt, &f.name))
             .map(|f| (f.name.clone(), self.usage_of(adt, &f.name)))
             .collect();
-        let layouts: Vec<(&'static Machine, Layout)> =
-            MACHINES.iter().filter_map(|m| Some((m, self.layout(adt, m)?))).collect();
+        // Where a mark says that a field is padded, the mark is what is wrong, not the missing padding.
+        let said = self.falsely_padded_fields(adt);
+        let layout = |m: &Machine| self.layout(adt, m).map(|l| l.with_padded(&said, m.line));
+        let layouts: Vec<(&'static Machine, Layout)> = MACHINES.iter().filter_map(|m| Some((m, layout(m)?))).collect();
         let mut found = Conflict {
             adt,
             hot: Vec::new(),
@@ -220,7 +222,7 @@ impl Facts<'_> {
     }
 
     /// Whether a padding wrapper is put around values of the type, though not around elements.
-    fn is_wrapped(&self, adt: DefId, machine: &Machine) -> bool {
+    pub(super) fn is_wrapped(&self, adt: DefId, machine: &Machine) -> bool {
         self.program.def_ids().any(|d| {
             let types: Vec<&Ty> = match &self.program.def(d).item.kind {
                 ItemKind::Struct(s) => s.fields.iter().map(|f| &f.ty).collect(),

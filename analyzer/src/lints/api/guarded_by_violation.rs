@@ -103,7 +103,7 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
         if cx.facts.program.def(guarded.adt).is_test {
             continue;
         }
-        if cx.facts.field(guarded.adt, guarded.lock).is_none() {
+        if guarded.holder.is_none() {
             out.push(nameless(cx, &guarded));
         } else {
             out.extend(cx.facts.unguarded(&guarded).iter().map(|u| report(cx, &guarded, u)));

@@ -83,7 +83,10 @@ declare_lint! {
 
 fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
     for conflict in cx.facts.false_sharing() {
-        if let Some(padding) = &conflict.padding {
+        // Where the type is said to be padded, that is `padding_annotation_mismatch`.
+        if let Some(padding) = &conflict.padding
+            && !cx.facts.is_falsely_padded(conflict.adt)
+        {
             out.extend(report(cx, &conflict, padding));
         }
     }

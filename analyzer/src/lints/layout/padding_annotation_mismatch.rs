@@ -65,7 +65,8 @@ declare_lint! {
     ///
     /// ## Known limits
     ///
-    /// Sizes are those of 64-bit targets. A type that isn't known is believed to be padded.
+    /// Sizes are those of 64-bit targets. Foreign types, type parameters and enums may be aligned, and are believed. An
+    /// alignment of 32 bytes or more counts: whether it is enough is for `ineffective_padding` to say.
     ///
     /// ## References
     ///

@@ -113,8 +113,7 @@ declare_lint! {
 fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
     for conflict in cx.facts.false_sharing() {
         // Padding that fails, and padding that is only claimed, are other lints' mistakes.
-        let claimed = conflict.hot.iter().any(|f| cx.facts.claims_padding(conflict.adt, f));
-        if conflict.padding.is_none() && !claimed {
+        if conflict.padding.is_none() && !cx.facts.is_falsely_padded(conflict.adt) {
             out.extend(report(cx, &conflict));
         }
     }
