@@ -45,7 +45,8 @@ fn collect(facts: &Facts<'_>) -> FxHashMap<Pair, Vec<JointUpdate>> {
                 // On one way through the function: updating the one or the other is no pair.
                 let together = match a.event == b.event {
                     true => are_on_one_way(facts, a, b),
-                    false => flow.reaches(a.event, b.event),
+                    // What two calls may do, each for itself, no call surely does to both.
+                    false => flow.reaches(a.event, b.event) && [a, b].iter().all(|s| s.is_direct() || s.always),
                 };
                 let Some((pair, _)) = facts.siblings(&a.place, &b.place).filter(|_| together) else { continue };
                 let kinds = (facts.op(a.op).kind, facts.op(b.op).kind);
