@@ -22,8 +22,10 @@ pub mod handed_out;
 pub mod handover;
 pub mod handshake;
 pub mod heat;
+pub mod held;
 pub mod initial;
 pub mod layout;
+mod makers;
 pub mod misdirected;
 pub mod nullness;
 pub mod outcome;
@@ -107,7 +109,8 @@ pub struct Facts<'a> {
     sequences: OnceLock<sequence::Sequences>,
     wakeups: OnceLock<wakeup::Wakeups>,
     joint: OnceLock<FxHashMap<siblings::Pair, Vec<siblings::JointUpdate>>>,
-    holders: OnceLock<transfer::Holders>,
+    holders: OnceLock<held::Holders>,
+    makers: OnceLock<makers::Makers>,
     pub coverage: Coverage,
 }
 
@@ -146,6 +149,7 @@ impl<'a> Facts<'a> {
             joint: OnceLock::new(),
             heat: OnceLock::new(),
             holders: OnceLock::new(),
+            makers: OnceLock::new(),
             coverage: table.coverage,
         };
         access::see_through_helpers(&mut facts);
