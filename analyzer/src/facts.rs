@@ -17,19 +17,24 @@ pub mod effects;
 pub mod exposure;
 pub mod fences;
 pub mod flow;
+pub mod guarded;
 pub mod guards;
 pub mod handed_out;
+pub mod handles;
 pub mod handover;
 pub mod handshake;
 pub mod heat;
 pub mod held;
 pub mod initial;
 pub mod layout;
+mod linked;
 mod makers;
 pub mod misdirected;
 pub mod nullness;
 pub mod outcome;
 pub mod overpadded;
+pub mod own_slot;
+pub mod padding_promises;
 pub mod pairing;
 pub mod partner_names;
 pub mod partners;
@@ -51,6 +56,7 @@ pub mod sides;
 pub mod spin_held;
 pub mod touch;
 pub mod transfer;
+pub mod unseen_locks;
 pub mod value_flow;
 pub mod wait_loop;
 pub mod waiting;
@@ -101,6 +107,8 @@ pub struct Facts<'a> {
     effects: OnceLock<effects::Effects>,
     handed_out: OnceLock<handed_out::HandedOut>,
     declared: OnceLock<declared::Declared>,
+    /// Types of objects that carry a lock which is not analysed, sorted.
+    unseen_locks: OnceLock<Vec<DefId>>,
     retries: OnceLock<Vec<region::Retry>>,
     heat: OnceLock<heat::Heat>,
     plain: OnceLock<FxHashMap<LocId, Vec<plain::Plain>>>,
@@ -111,6 +119,7 @@ pub struct Facts<'a> {
     joint: OnceLock<FxHashMap<siblings::Pair, Vec<siblings::JointUpdate>>>,
     holders: OnceLock<held::Holders>,
     makers: OnceLock<makers::Makers>,
+    handles: OnceLock<FxHashMap<DefId, handles::Made>>,
     pub coverage: Coverage,
 }
 
@@ -139,6 +148,7 @@ impl<'a> Facts<'a> {
             effects: OnceLock::new(),
             handed_out: OnceLock::new(),
             declared: OnceLock::new(),
+            unseen_locks: OnceLock::new(),
             retries: OnceLock::new(),
             callers: table.callers,
             plain: OnceLock::new(),
@@ -150,6 +160,7 @@ impl<'a> Facts<'a> {
             heat: OnceLock::new(),
             holders: OnceLock::new(),
             makers: OnceLock::new(),
+            handles: OnceLock::new(),
             coverage: table.coverage,
         };
         access::see_through_helpers(&mut facts);

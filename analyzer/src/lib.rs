@@ -19,6 +19,7 @@ pub mod level;
 pub mod lint;
 pub mod lints;
 pub mod lower;
+pub mod measured;
 pub mod remedy;
 pub mod render;
 pub mod report;

@@ -17,7 +17,8 @@
 //!
 //! # Example
 //!
-//! ```
+#![cfg_attr(feature = "std", doc = "```")]
+#![cfg_attr(not(feature = "std"), doc = "```ignore")]
 //! use atomic_lint::{Clock, MonotonicClock};
 //!
 //! let clock = MonotonicClock::new();

@@ -13,7 +13,8 @@
 //!
 //! # Example
 //!
-//! ```
+#![cfg_attr(feature = "std", doc = "```")]
+#![cfg_attr(not(feature = "std"), doc = "```ignore")]
 //! use atomic_lint::RoundRobin;
 //!
 //! let backends = RoundRobin::new(vec!["a", "b", "c"]);

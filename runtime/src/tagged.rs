@@ -41,6 +41,12 @@
 //!
 //! Where nodes are allocated one by one: [`Stack`](crate::Stack). Where the slots number a few
 //! dozen: [`AtomicBitSet::insert_any`](crate::AtomicBitSet::insert_any) is simpler.
+//!
+//! Every change of a [`FreeList`] goes through one word. On one thread it is the fastest of its kind
+//! (`AtomicBitSet` 1.3, `Mutex<Vec>` 1.4, `ArrayQueue` 1.2 and more); two threads that do nothing but
+//! take and give back are no faster than with the lock, and 2 to 3 times as fast with an `ArrayQueue`
+//! of indices, which takes and gives at different ends
+//! (`cargo bench -p atomic-lint --bench peers -- slots`).
 
 use crate::primitive::{argued, weaken, AtomicPtr, Ordering};
 #[cfg(target_has_atomic = "64")]

@@ -16,7 +16,7 @@ use std::process::Command;
 const TIMES: u64 = 1000;
 
 /// Instructions that one operation may take, `ret` included; a tenth more is a compiler's whim.
-const LIMITS: [(&str, u64); 11] = [
+const LIMITS: [(&str, u64); 13] = [
     ("seqlock_read", 14),
     ("seqlock_write", 22),
     ("counter_add", 2),
@@ -28,6 +28,8 @@ const LIMITS: [(&str, u64); 11] = [
     ("ring_try_push", 16),
     ("ring_try_pop", 20),
     ("refcount_release", 8),
+    ("snapshot_load", 60),
+    ("snapshot_reader_load", 14),
 ];
 
 #[test]

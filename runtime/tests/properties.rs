@@ -4,8 +4,7 @@
 #![cfg(not(atomic_lint_loom))]
 
 use atomic_lint::{
-    spsc, AtomicBitSet, AtomicMax, BloomFilter, FloatCounter, FreeList, Packed, RoundRobin, SeqLock, ShardedCounter,
-    TaggedPtr,
+    spsc, AtomicBitSet, AtomicMax, FloatCounter, FreeList, Packed, RoundRobin, SeqLock, ShardedCounter, TaggedPtr,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -93,9 +92,10 @@ proptest! {
         prop_assert_eq!(set.insert_any(), lowest);
     }
 
+    #[cfg(feature = "std")]
     #[test]
     fn a_filter_never_forgets(values in vec(any::<u64>(), 0..200), one_in: u32) {
-        let filter = BloomFilter::new(values.len(), one_in);
+        let filter = atomic_lint::BloomFilter::new(values.len(), one_in);
         for value in &values {
             filter.insert(value);
         }

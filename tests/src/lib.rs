@@ -1,5 +1,7 @@
 //! What several integration tests share: running the analyzer on a project, and the repository's own places.
 
+pub mod corpus;
+
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -66,6 +68,38 @@ pub fn found(analysis: &Analysis) -> Found {
             (file, line, f.lint.name.to_owned())
         })
         .collect()
+}
+
+/// The code fences of a page whose tags say what the analyzer makes of them: the tags behind `rust`, and the code with
+/// the lines that a reader doesn't see.
+pub fn fences(page: &str) -> Vec<(Vec<String>, String)> {
+    let mut fences = Vec::new();
+    let mut current: Option<(Vec<String>, String)> = None;
+    for line in page.lines() {
+        let line = line.strip_prefix(' ').unwrap_or(line);
+        match (&mut current, line.trim()) {
+            (None, tagged) if tagged.starts_with("```rust,") => {
+                current = Some((tagged.split(',').skip(1).map(str::to_owned).collect(), String::new()));
+            }
+            (Some(_), "```") => fences.extend(current.take()),
+            (Some((_, code)), _) => {
+                let hidden = line.trim_start();
+                let rest = hidden.strip_prefix("# ");
+                code.push_str(if hidden == "#" { "" } else { rest.unwrap_or(line) });
+                code.push('\n');
+            }
+            (None, _) => {}
+        }
+    }
+    fences
+}
+
+/// Runs every lint over one piece of code.
+pub fn analyze_code(code: &str) -> Analysis {
+    let dir = tempfile::tempdir().expect("a folder can be made");
+    let file = dir.path().join("lib.rs");
+    std::fs::write(&file, code).expect("a file can be written");
+    analyze_files(dir.path(), &[file])
 }
 
 /// Every file below a directory, sorted; what builds leave behind and what git keeps is left out.

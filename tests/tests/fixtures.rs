@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use atomic_lint_tests::{Found, analyze_files, analyze_package, found, root};
+use atomic_lint_tests::{Found, analyze_code, analyze_package, fences, found, root};
 use cargo_atomic_lint::lints;
 
 #[test]
@@ -43,16 +43,15 @@ fn every_lint_has_firing_and_quiet_fixtures() {
 fn examples_of_the_pages_fire_or_stay_quiet() {
     for lint in lints::ALL.iter().filter(|l| l.name != "unfulfilled_suppression") {
         let fences = fences(lint.docs);
-        assert!(fences.iter().any(|(fires, _)| *fires), "{} shows no example", lint.name);
-        assert!(fences.iter().any(|(fires, _)| !*fires), "{} shows nothing to use instead", lint.name);
-        for (n, (fires, code)) in fences.iter().enumerate() {
-            let dir = tempfile::tempdir().expect("a folder can be made");
-            let file = dir.path().join("lib.rs");
-            std::fs::write(&file, code).expect("a file can be written");
-            let analysis = analyze_files(dir.path(), &[file]);
+        let is_tagged = |tags: &[String], tag: &str| tags.iter().any(|t| t == tag);
+        assert!(fences.iter().any(|(tags, _)| is_tagged(tags, "fires")), "{} shows no example", lint.name);
+        assert!(fences.iter().any(|(tags, _)| is_tagged(tags, "quiet")), "{} shows nothing to use instead", lint.name);
+        for (n, (tags, code)) in fences.iter().enumerate() {
+            let analysis = analyze_code(code);
             assert!(analysis.problems.is_empty(), "{} example {n} does not parse", lint.name);
             let reported = analysis.findings.iter().any(|f| f.lint.name == lint.name);
-            assert_eq!(reported, *fires, "{} example {n}:\n{code}\n{:?}", lint.name, found(&analysis));
+            let wanted = is_tagged(tags, "fires");
+            assert_eq!(reported, wanted, "{} example {n}:\n{code}\n{:?}", lint.name, found(&analysis));
         }
     }
 }
@@ -72,26 +71,6 @@ fn marks(text: &str) -> BTreeSet<(usize, String)> {
         }
     }
     marks
-}
-
-/// The tagged code fences of a page: whether the lint fires there, and the code.
-fn fences(docs: &str) -> Vec<(bool, String)> {
-    let mut fences = Vec::new();
-    let mut current: Option<(bool, String)> = None;
-    for line in docs.lines() {
-        let line = line.strip_prefix(' ').unwrap_or(line);
-        match (&mut current, line.trim()) {
-            (None, "```rust,fires") => current = Some((true, String::new())),
-            (None, "```rust,quiet") => current = Some((false, String::new())),
-            (Some(_), "```") => fences.extend(current.take()),
-            (Some((_, code)), _) => {
-                code.push_str(line);
-                code.push('\n');
-            }
-            (None, _) => {}
-        }
-    }
-    fences
 }
 
 fn rust_files(dir: &Path) -> Vec<PathBuf> {

@@ -1,13 +1,14 @@
 //! Everything that is written by a program and kept in the repository is what the program would write now.
 //!
 //! `BLESS=1 cargo test -p atomic-lint-tests --test generated` writes it: the lists of lints and fixtures, the table of
-//! the README, the expected output of every fixture folder.
+//! the README, the table of what was measured, the expected output of every fixture folder.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
+use atomic_lint_tests::corpus::Corpus;
 use atomic_lint_tests::{BLESS, FIXES, blessing, cargo, fixed, is_wanted, root, run};
 use cargo_atomic_lint::cli::schema;
 use cargo_atomic_lint::lints;
@@ -31,6 +32,18 @@ static LISTS: LazyLock<bool> = LazyLock::new(|| {
 fn lists_of_lints_and_fixtures_name_the_files_that_exist() {
     if *LISTS {
         hold(lists());
+    }
+}
+
+#[test]
+fn what_was_measured_is_what_the_corpus_says() {
+    if *LISTS {
+        hold(vec![Generated::between(
+            "analyzer/src/measured.rs",
+            "    // measured: begin",
+            "    // measured: end",
+            &Corpus::stored().table(),
+        )]);
     }
 }
 

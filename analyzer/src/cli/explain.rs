@@ -10,6 +10,7 @@ use super::args::{Explain, PageFormat};
 use crate::level::{Target, nearest};
 use crate::lint::{FixKind, Lint};
 use crate::lints;
+use crate::measured::{Measured, measured};
 use crate::render::Style;
 
 pub(super) fn run(args: &Explain, style: Style, out: &mut dyn Write) -> Result<(), Failure> {
@@ -48,6 +49,8 @@ struct Page {
     confidence: &'static str,
     fix: &'static str,
     since: &'static str,
+    /// What its findings in released crates were judged to be; nothing where none was read.
+    measured: Option<Measured>,
     summary: String,
     /// Markdown.
     docs: String,
@@ -63,6 +66,7 @@ impl Page {
             confidence: lint.confidence.name(),
             fix: fix_name(lint.fix),
             since: lint.since,
+            measured: measured(lint.name),
             summary: lint.summary(),
             docs: lint.page(),
         }
@@ -95,7 +99,20 @@ fn page(lint: &Lint, format: PageFormat, style: Style) -> String {
 fn facts(lint: &Lint) -> String {
     let level = lint.group.default_level().name();
     let (group, fix) = (lint.group.name(), fix_name(lint.fix));
-    format!("{group}, {level} by default; fix: {fix}; since {}", lint.since)
+    let line = format!("{group}, {level} by default; fix: {fix}; since {}", lint.since);
+    measured(lint.name).map_or_else(|| line.clone(), |m| format!("{line}\n{}", worth(m)))
+}
+
+/// `13 findings in released crates were read: 12 right, 1 defensible`
+fn worth(measured: Measured) -> String {
+    let kinds = [(measured.right, "right"), (measured.defensible, "defensible"), (measured.wrong, "wrong")];
+    let kinds: Vec<String> =
+        kinds.iter().filter(|(n, _)| *n > 0).map(|(n, verdict)| format!("{n} {verdict}")).collect();
+    let findings = match measured.read() {
+        1 => "1 finding in a released crate was read".to_owned(),
+        n => format!("{n} findings in released crates were read"),
+    };
+    format!("{findings}: {}", kinds.join(", "))
 }
 
 fn bold(text: &str, style: Style) -> String {
@@ -155,6 +172,13 @@ mod tests {
         End.
         ");
         assert!(terminal(page, Style { color: true, ..Style::default() }).contains("\u{1b}[1mWhat it does\u{1b}[0m"));
+    }
+
+    #[test]
+    fn what_was_measured_leaves_out_verdicts_that_never_fell() {
+        let line = |right, defensible, wrong| worth(Measured { right, defensible, wrong });
+        insta::assert_snapshot!(line(12, 1, 0), @"13 findings in released crates were read: 12 right, 1 defensible");
+        insta::assert_snapshot!(line(0, 0, 1), @"1 finding in a released crate was read: 1 wrong");
     }
 
     #[test]

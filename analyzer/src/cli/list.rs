@@ -1,4 +1,4 @@
-//! `list`: every lint with the level it has here, and who set it.
+//! `list`: every lint with what its findings were worth, the level it has here, and who set it.
 
 use std::io::Write;
 
@@ -9,6 +9,7 @@ use crate::config::{Config, Place};
 use crate::level::{Level, Table};
 use crate::lint::{Group, Lint};
 use crate::lints;
+use crate::measured::{Measured, measured};
 use crate::render::Style;
 use crate::workspace::{self, ErrorKind};
 
@@ -28,30 +29,31 @@ pub(super) fn run(
         }
         Err(e) => return Err(Failure::message(e.to_string())),
     };
-    out.write_all(text(&config, style).as_bytes())?;
+    out.write_all(text(&config, measured, style).as_bytes())?;
     Ok(())
 }
 
-fn text(config: &Config, style: Style) -> String {
+fn text(config: &Config, measured: fn(&str) -> Option<Measured>, style: Style) -> String {
     let mut lints: Vec<&Lint> = config.catalogue.to_vec();
     lints.sort_by_key(|l| (l.group, l.name));
-    let mut rows = vec![["lint", "group", "level", "fix", "since", "set by"].map(str::to_owned)];
+    let mut rows = vec![["lint", "group", "measured", "level", "fix", "since", "set by"].map(str::to_owned)];
     for lint in lints {
         let setting = config.setting(lint, Place::default());
         let first = |name: &str, level: Level, by: String| {
-            [name, lint.group.name(), level.name(), fix_name(lint.fix), lint.since, &by].map(str::to_owned)
+            let worth = measured(lint.name).map_or_else(|| "-".to_owned(), |m| m.to_string());
+            [name, lint.group.name(), &worth, level.name(), fix_name(lint.fix), lint.since, &by].map(str::to_owned)
         };
         rows.push(first(lint.name, setting.level, setting.origin.to_string()));
         for (place, setting) in config.exceptions(lint) {
-            let mut row = [const { String::new() }; 6];
+            let mut row = [const { String::new() }; 7];
             row[0] = format!("  {place}");
-            row[2] = setting.level.name().to_owned();
-            row[5] = setting.origin.to_string();
+            row[3] = setting.level.name().to_owned();
+            row[6] = setting.origin.to_string();
             rows.push(row);
         }
     }
     let width = |column: usize| rows.iter().map(|r| r[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; 6] = std::array::from_fn(width);
+    let widths: [usize; 7] = std::array::from_fn(width);
     let mut out = String::new();
     for (n, row) in rows.iter().enumerate() {
         let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
@@ -64,7 +66,8 @@ fn text(config: &Config, style: Style) -> String {
     }
     let defaults: Vec<String> =
         Group::ALL.iter().map(|g| format!("{} {}", g.name(), g.default_level().name())).collect();
-    out + &format!("\ndefaults: {}\n", defaults.join(", "))
+    out += &format!("\ndefaults: {}\n", defaults.join(", "));
+    out + "measured: findings in released crates, each read in the source; `explain` tells what the others were\n"
 }
 
 #[cfg(test)]
@@ -86,16 +89,19 @@ mod tests {
                 document(DocumentKind::Package { name: "a".to_owned() }, "a/Cargo.toml", package),
             ])
             .unwrap();
-        insta::assert_snapshot!(text(&config, Style::default()), @"
-        lint                     group        level  fix        since  set by
-        split_read_modify_write  correctness  deny   sometimes  0.1.0  default of correctness
-        unfulfilled_suppression  suspicious   deny   sometimes  0.1.0  atomic-lint.toml:1:1
-        unpadded_hot_atomics     perf         warn   none       0.1.0  default of perf
-          in benches/**                       allow                    atomic-lint.toml:2:48 (per-file)
-        redundant_seq_cst        pedantic     allow  always     0.1.0  default of pedantic
-          in package a                        warn                     a/Cargo.toml:2:1
+        let worth =
+            |lint: &str| (lint == "redundant_seq_cst").then_some(Measured { right: 7, defensible: 1, wrong: 0 });
+        insta::assert_snapshot!(text(&config, worth, Style::default()), @"
+        lint                     group        measured      level  fix        since  set by
+        split_read_modify_write  correctness  -             deny   sometimes  0.1.0  default of correctness
+        unfulfilled_suppression  suspicious   -             deny   sometimes  0.1.0  atomic-lint.toml:1:1
+        unpadded_hot_atomics     perf         -             warn   none       0.1.0  default of perf
+          in benches/**                                     allow                    atomic-lint.toml:2:48 (per-file)
+        redundant_seq_cst        pedantic     7 of 8 right  allow  always     0.1.0  default of pedantic
+          in package a                                      warn                     a/Cargo.toml:2:1
 
         defaults: correctness deny, suspicious warn, perf warn, pedantic allow, restriction allow
+        measured: findings in released crates, each read in the source; `explain` tells what the others were
         ");
     }
 }

@@ -59,6 +59,15 @@ impl Order {
             _ => None,
         }
     }
+
+    /// The ordering with which `compare_and_swap` and the other forms that take a single one fail.
+    fn read_half(self) -> Order {
+        match self {
+            Order::Known(Ordering::AcqRel) => Order::Known(Ordering::Acquire),
+            Order::Known(Ordering::Release) => Order::Known(Ordering::Relaxed),
+            other => other,
+        }
+    }
 }
 
 /// The orderings of an operation.
@@ -357,12 +366,7 @@ fn make_op<'a>(program: &Program<'a>, body: BodyId, event: EventId, parts: Parts
     };
     let mut orders = Orders { success: order(parts.ordering), failure: order(parts.failure) };
     if parts.failure.is_none() && parts.kind.is_cas() {
-        // `compare_and_swap` and the single-ordering forms fail with the read half of the ordering.
-        orders.failure = match orders.success {
-            Order::Known(Ordering::AcqRel) => Order::Known(Ordering::Acquire),
-            Order::Known(Ordering::Release) => Order::Known(Ordering::Relaxed),
-            other => other,
-        };
+        orders.failure = orders.success.read_half();
     }
     Some(Op {
         body,
@@ -662,7 +666,7 @@ fn see(facts: &Facts<'_>, body: BodyId, own: &[OpId], calls: &[(EventId, BodyId)
                 event,
                 via,
                 place: transport_place(program, body, event, callee, &s.place),
-                orders: transport_orders(program, body, event, s.orders),
+                orders: transport_orders(facts, body, event, s),
                 stored: Flows::default(),
                 expected: Flows::default(),
                 always: s.always && s.via.is_empty() && runs_always(facts, callee, s.event),
@@ -770,7 +774,8 @@ pub fn is_shared_reference(program: &Program<'_>, body: BodyId, index: u32) -> b
         .is_some_and(|v| matches!(program.type_of(body, ValueId(v as u32)), Type::Ref { mutable: false, .. }))
 }
 
-fn transport_orders(program: &Program<'_>, body: BodyId, event: EventId, orders: Orders) -> Orders {
+fn transport_orders(facts: &Facts<'_>, body: BodyId, event: EventId, seen: &Seen) -> Orders {
+    let (program, orders) = (facts.program, seen.orders);
     let EventKind::Call(call) = &program.body(body).ir.events[event.index()].kind else { return orders };
     let carry = |o: Order| match o {
         Order::Param(i) => {
@@ -783,5 +788,7 @@ fn transport_orders(program: &Program<'_>, body: BodyId, event: EventId, orders:
         }
         o => o,
     };
-    Orders { success: carry(orders.success), failure: carry(orders.failure) }
+    let success = carry(orders.success);
+    let single = facts.op(seen.op).kind.is_cas() && facts.op(seen.op).failure_arg.is_none();
+    Orders { success, failure: if single { success.read_half() } else { carry(orders.failure) } }
 }

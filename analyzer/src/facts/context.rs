@@ -3,7 +3,7 @@
 use super::Facts;
 use super::access::{LocId, OpId, Seen, is_shared_reference};
 use super::guards::Lock;
-use crate::ir::{BodyKind, Cfg, EventId, EventKind, ItemKind, Receiver, ValueId, ValueKind, Vis};
+use crate::ir::{BodyKind, Cfg, EventId, EventKind, ItemKind, Receiver, Ty, ValueId, ValueKind, Vis};
 use crate::resolve::places::{PlaceRef, Root};
 use crate::resolve::{BodyId, DefId, Known, Type};
 
@@ -175,8 +175,24 @@ impl Facts<'_> {
                     && (b == body || !self.is_captured(b, l))
             }
             Root::Value(b, v) if b == body => self.is_fresh(b, v) && !self.escapes_before(b, v, event),
+            // By the key and by the reference that `with` lends.
+            Root::Static(d) => place.shared <= 2 && self.is_per_thread(d),
             _ => false,
         }
+    }
+
+    /// A `thread_local!` that holds the memory itself: every thread has its own, and the reference that `with` lends
+    /// stays in it.
+    fn is_per_thread(&self, def: DefId) -> bool {
+        let d = self.program.def(def);
+        let ItemKind::Static { ty, .. } = &d.item.kind else { return false };
+        let ty = self.program.lower_type(def, ty);
+        let inner = match &ty {
+            Type::Known(Known::ThreadLocal, args) => args.first().unwrap_or(&ty),
+            ty => ty,
+        };
+        d.item.attrs.iter().any(|a| a.path == "thread_local")
+            && matches!(inner, Type::Atomic(..) | Type::Array(..) | Type::Adt(..))
     }
 
     pub fn param_type(&self, body: BodyId, index: u32) -> Type {
@@ -239,6 +255,9 @@ impl Facts<'_> {
                     }
                     _ => c.args.iter().any(|v| same(*v)),
                 },
+                EventKind::Atomic(op) if op.kind.is_cas() => {
+                    op.args.iter().any(|v| same(*v)) && self.is_behind_success(body, id, event)
+                }
                 EventKind::Atomic(op) => op.kind.writes() && op.args.iter().any(|v| same(*v)),
                 EventKind::Write { value, .. } | EventKind::Assign { value, .. } => same(*value),
                 _ => false,
@@ -258,6 +277,14 @@ impl Facts<'_> {
             }
             _ => false,
         })
+    }
+
+    /// Whether `event` may run after the CAS at `cas` has succeeded.
+    fn is_behind_success(&self, body: BodyId, cas: EventId, event: EventId) -> bool {
+        let Some(seen) = self.seen(body).iter().find(|s| s.event == cas && s.is_direct()) else { return true };
+        let (flow, won) = (self.flow(body), self.outcome(body, seen).success);
+        let here = flow.block_of(event);
+        won.is_empty() || won.iter().any(|b| *b == here || flow.block_reaches(*b, here))
     }
 
     /// Whether `v` is the object `object` under another name.
@@ -341,14 +368,39 @@ impl Facts<'_> {
         handle.filter(|h| !self.is_copied(*h))
     }
 
-    /// Whether there may be two handles of this type for the same memory.
-    pub fn is_copied(&self, handle: DefId) -> bool {
-        self.program.implements(handle, "Clone") || self.copies(handle) > 0
+    /// The handle by which a body runs, if one thread at a time can run it with one shared object: a method that has its
+    /// handle to itself, or takes it by reference where it is not `Sync`, of a type whose values are not copied; or a
+    /// helper that only such methods call.
+    pub fn one_handed(&self, body: BodyId) -> Option<DefId> {
+        self.one_handed_within(self.program.outermost(body), 3)
+    }
+
+    fn one_handed_within(&self, body: BodyId, depth: u32) -> Option<DefId> {
+        let def = self.program.body(body).owner;
+        let by_self = self.program.self_adt(def).filter(|adt| {
+            let alone = match self.program.function(def).and_then(|f| f.receiver.as_ref()) {
+                Some(Receiver::RefMut | Receiver::Value) => true,
+                Some(Receiver::Typed(Ty::Path(p))) => p.last() == "Pin",
+                Some(Receiver::Ref) => self.is_not_sync(*adt),
+                _ => false,
+            };
+            alone && !self.is_copied(*adt)
+        });
+        if by_self.is_some() || depth == 0 || self.is_external(def) {
+            return by_self;
+        }
+        let mut callers = self.callers(def).iter().map(|(b, _)| self.program.outermost(*b));
+        let first = self.one_handed_within(callers.next()?, depth - 1)?;
+        callers.all(|b| self.one_handed_within(b, depth - 1) == Some(first)).then_some(first)
     }
 
     /// The handle that a write goes through and that cannot be in two hands at once: a parameter that is taken by
     /// `&mut` or value, or by `&` if its type is not `Sync`; the nearest one to the write counts.
     pub(super) fn handle_of(&self, body: BodyId, seen: &Seen) -> Option<DefId> {
+        // However alone its handle is, a static is not reached through it.
+        if matches!(seen.place.root, Root::Static(_)) {
+            return None;
+        }
         let through = |body: BodyId, index: u32| -> Option<DefId> {
             let ty = self.param_type(body, index);
             let Type::Adt(adt, _) = ty.peeled_refs() else { return None };
@@ -375,47 +427,30 @@ impl Facts<'_> {
         if self.program.implements(adt, "Sync") {
             return false;
         }
-        let ItemKind::Struct(s) = &self.program.def(adt).item.kind else { return false };
-        s.fields.iter().any(|f| {
-            let ty = self.program.lower_type(adt, &f.ty);
-            let cell = |t: &Type| {
-                matches!(
-                    t,
-                    Type::Known(Known::Cell | Known::RefCell | Known::UnsafeCell | Known::Rc | Known::NonNull, _)
-                        | Type::Ptr { .. }
-                )
-            };
-            cell(&ty) || matches!(&ty, Type::Known(Known::PhantomData, args) if args.first().is_some_and(cell))
-        })
+        self.holds_unshareable(adt, &mut Vec::new())
     }
 
-    /// In how many places a second handle for the same memory may be made: from a shared borrow, in a loop, in a
-    /// closure.
-    fn copies(&self, adt: DefId) -> usize {
-        let mut n = 0;
-        for body in self.program.body_ids() {
-            let b = self.program.body(body);
-            if self.program.def(b.owner).is_test {
-                continue;
+    fn holds_unshareable(&self, adt: DefId, visited: &mut Vec<DefId>) -> bool {
+        let ItemKind::Struct(s) = &self.program.def(adt).item.kind else { return false };
+        visited.push(adt);
+        s.fields.iter().any(|f| self.is_unshareable(&self.program.lower_type(adt, &f.ty), visited))
+    }
+
+    /// Whether a value of the type makes what holds it `!Sync`. Pointers that share what they lead to pass it on.
+    fn is_unshareable(&self, ty: &Type, visited: &mut Vec<DefId>) -> bool {
+        match ty {
+            Type::Known(Known::Cell | Known::RefCell | Known::UnsafeCell | Known::Rc | Known::NonNull, _)
+            | Type::Ptr { .. } => true,
+            Type::Known(Known::Arc | Known::Box | Known::Option | Known::Padded | Known::PhantomData, args) => {
+                args.first().is_some_and(|t| self.is_unshareable(t, visited))
             }
-            for (i, v) in b.ir.values.iter().enumerate() {
-                let ValueKind::Struct { fields, .. } = &v.kind else { continue };
-                if !matches!(self.program.type_of(body, ValueId(i as u32)), Type::Adt(d, _) if d == adt) {
-                    continue;
-                }
-                let repeated = b.parent.is_some() || b.ir.loops.iter().any(|l| l.span.contains(v.span));
-                let from_shared = (0..b.ir.params.len() as u32).any(|p| {
-                    self.param_type(body, p).is_shared_pointer()
-                        && fields.iter().any(|(_, f)| {
-                            self.flows_into(body, *f).params.contains(&p) || {
-                                matches!(self.program.value_ref(body, *f).root, Root::Param(_, q) if q == p)
-                            }
-                        })
-                });
-                n += usize::from(repeated || from_shared);
+            Type::Tuple(items) => items.iter().any(|t| self.is_unshareable(t, visited)),
+            Type::Ref { inner, .. } | Type::Array(inner, _) | Type::Slice(inner) => self.is_unshareable(inner, visited),
+            Type::Adt(d, _) => {
+                !visited.contains(d) && !self.program.implements(*d, "Sync") && self.holds_unshareable(*d, visited)
             }
+            _ => false,
         }
-        n
     }
 }
 

@@ -59,6 +59,21 @@ impl Facts<'_> {
         }
     }
 
+    /// The way on which `event` lies out of the last branch between another branch and it.
+    pub fn told_between(&self, body: BodyId, first: BlockId, event: EventId) -> Option<BlockId> {
+        let flow = self.flow(body);
+        let target = flow.block_of(event);
+        let blocks = (0..self.program.body(body).ir.blocks.len() as u32).map(BlockId);
+        let branches = |b: &BlockId| *b != first && flow.successors(*b).len() > 1 && flow.block_dominates(first, *b);
+        let edges = blocks
+            .filter(branches)
+            .flat_map(|b| flow.successors(b).iter().copied().filter(move |to| flow.edge_controls(b, *to, target)));
+        // The last one lies behind all others.
+        edges
+            .filter(|to| flow.block_dominates(*to, target))
+            .reduce(|a, b| if flow.block_dominates(a, b) { b } else { a })
+    }
+
     /// Whether the branch is a `debug_assert!`, which decides nothing in a release build.
     pub fn is_debug_assertion(&self, body: BodyId, decision: &Decision) -> bool {
         let b = self.program.body(body).ir;
@@ -145,6 +160,14 @@ impl Facts<'_> {
             | EventKind::Borrow { .. }
             | EventKind::ScopeEnd(_) => false,
         }
+    }
+
+    /// Whether an event only writes to a log, where a line more harms nobody.
+    pub fn is_logging(&self, body: BodyId, event: EventId) -> bool {
+        let own = |e: &&super::effects::Effect| e.event == event;
+        matches!(self.event(body, event).kind, EventKind::Macro(_))
+            && self.effects(body).iter().filter(own).all(|e| e.kind == super::effects::EffectKind::Log)
+            && self.effects(body).iter().any(|e| own(&e))
     }
 
     /// Calls that only compute: conversions, comparisons, constructors of plain values.

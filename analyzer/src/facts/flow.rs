@@ -151,17 +151,37 @@ impl Flow {
         if after_a.iter().any(|e| stop(*e)) {
             return false;
         }
+        self.enters_avoiding(body, self.successors(ba), b, stop)
+    }
+
+    /// The same from the beginnings of blocks.
+    pub fn enters_avoiding(&self, body: &Body, from: &[BlockId], to: EventId, stop: impl Fn(EventId) -> bool) -> bool {
+        self.walk_avoiding(body, from, self.block_of(to), Some(self.position(to)), stop)
+    }
+
+    /// The same to the end of a block.
+    pub fn passes_avoiding(&self, body: &Body, from: &[BlockId], to: BlockId, stop: impl Fn(EventId) -> bool) -> bool {
+        self.walk_avoiding(body, from, to, None, stop)
+    }
+
+    fn walk_avoiding(
+        &self,
+        body: &Body,
+        from: &[BlockId],
+        to: BlockId,
+        position: Option<usize>,
+        stop: impl Fn(EventId) -> bool,
+    ) -> bool {
+        let events = |block: BlockId| &body.blocks[block.index()].events;
         let mut seen = BitSet::new(self.successors.len(), false);
-        let mut queue: Vec<BlockId> = self.successors(ba).to_vec();
+        let mut queue: Vec<BlockId> = from.to_vec();
         while let Some(block) = queue.pop() {
             if !seen.insert(block.index()) {
                 continue;
             }
-            if block == bb {
-                if !events(bb)[..self.position(b)].iter().any(|e| stop(*e)) {
-                    return true;
-                }
-                continue;
+            let end = position.filter(|_| block == to).unwrap_or(events(block).len());
+            if block == to && !events(block)[..end].iter().any(|e| stop(*e)) {
+                return true;
             }
             if !events(block).iter().any(|e| stop(*e)) {
                 queue.extend(self.successors(block));

@@ -549,7 +549,7 @@ const RARE: [&str; 34] = [
 ];
 
 /// Whether a body belongs to a function that seldom runs: by its name, `#[cold]`, or because it ends a handle.
-pub(super) fn is_rare(facts: &Facts<'_>, body: BodyId) -> bool {
+pub fn is_rare(facts: &Facts<'_>, body: BodyId) -> bool {
     let owner = facts.program.body(body).owner;
     let item: &Item = facts.program.def(owner).item;
     if item.attrs.iter().any(|a| a.path == "cold") {

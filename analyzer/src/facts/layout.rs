@@ -489,7 +489,7 @@ fn repr_alignment(attrs: &[Attr], machine: &Machine) -> u64 {
     align
 }
 
-fn has_repr(item: &Item, name: &str, machine: &Machine) -> bool {
+pub(super) fn has_repr(item: &Item, name: &str, machine: &Machine) -> bool {
     item.attrs.iter().any(|a| {
         a.path == "repr"
             && holds(&a.cfg, machine) != Some(false)

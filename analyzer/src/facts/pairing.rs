@@ -121,6 +121,48 @@ impl Facts<'_> {
         self.flow(body).reaches_avoiding(self.program.body(body).ir, from, to, stop)
     }
 
+    /// The same for one outcome of a CAS: from the branches that it leads to. A new attempt that succeeds acquires, if
+    /// the CAS does at all; one that fails is another read.
+    pub fn outcome_reaches_unacquired(&self, body: BodyId, cas: &Seen, failure: bool, to: EventId) -> bool {
+        let outcome = self.outcome(body, cas);
+        let from = if failure { outcome.failure } else { outcome.success };
+        if from.is_empty() || cas.event == to {
+            return self.reaches_unacquired(body, cas.event, to);
+        }
+        let stop = |e: EventId| e != to && self.sync_at(body, e).acquires;
+        self.flow(body).enters_avoiding(self.program.body(body).ir, &from, to, stop)
+    }
+
+    /// Whether what a failed CAS gave always passes something that acquires before it becomes the value that is used:
+    /// the other attempts of the loop, which use an older value, tell nothing about it.
+    pub fn is_acquired_on_the_way(&self, body: BodyId, cas: &Seen, value: ValueId) -> bool {
+        let crate::ir::ValueKind::Phi(operands) = self.value(body, self.merged(body, value)) else { return false };
+        let from = self.outcome(body, cas).failure;
+        let stop = |e: EventId| self.sync_at(body, e).acquires;
+        let ir = self.program.body(body).ir;
+        let mut failed = operands.iter().filter(|(_, v)| self.comes_through_failure(body, *v, cas.event)).peekable();
+        !from.is_empty()
+            && failed.peek().is_some()
+            && failed.all(|(block, _)| !self.flow(body).passes_avoiding(ir, &from, *block, stop))
+    }
+
+    /// The merge of several values that a value was computed from.
+    fn merged(&self, body: BodyId, value: ValueId) -> ValueId {
+        use crate::ir::{Base, ValueKind};
+        let mut at = value;
+        for _ in 0..12 {
+            at = match self.value(body, at) {
+                ValueKind::Read(p) => match p.base {
+                    Base::Local(_, v) | Base::Value(v) => v,
+                    Base::Path(_) => return at,
+                },
+                ValueKind::Cast(v, _) | ValueKind::Mutated { before: v, .. } | ValueKind::Binary(_, v, _) => *v,
+                _ => return at,
+            };
+        }
+        at
+    }
+
     /// Whether control can come from `from` to `to` with nothing in between that may release.
     pub fn reaches_unreleased(&self, body: BodyId, from: EventId, to: EventId) -> bool {
         let stop = |e: EventId| e != to && self.sync_at(body, e).releases;

@@ -110,7 +110,9 @@ impl Facts<'_> {
             (Some(required), Some(value)) => required.excludes(value),
             _ => false,
         };
-        if excluded || self.is_one_owner(publish.body, follow.body) {
+        // A function that looks at data and writes it later has no other thread to give it back to.
+        let own = !publish.writes && publish.body == follow.body;
+        if excluded || own || self.is_one_owner(publish.body, follow.body) {
             return false;
         }
         match (publish.evidence, follow.how) {
@@ -122,6 +124,15 @@ impl Facts<'_> {
             }
             _ => publish.key.is_some() && publish.key == follow.key && (publish.writes || follow.writes),
         }
+    }
+
+    /// A load that leads to data, by one of the two sides of a shared object: what it finds there tells that the other
+    /// side is done with it. Whether the other may still change it then, only the whole protocol could tell.
+    pub fn is_handed_to_one_side(&self, body: BodyId, load: &Seen) -> bool {
+        let Some(location) = self.op(load.op).location else { return false };
+        let leads = |f: &Follow| f.body == body && self.seen(body)[f.seen].event == load.event;
+        self.follows(location).iter().any(leads)
+            && self.one_handed(body).is_some_and(|handle| self.location(location).key.owner() != Some(handle))
     }
 
     /// Both sides are methods that need the same object to themselves: one thread at a time runs either.
@@ -136,6 +147,7 @@ impl Facts<'_> {
             self.program.self_adt(def).filter(|_| alone)
         };
         owner(a).is_some_and(|o| owner(b) == Some(o))
+            || self.one_handed(a).is_some_and(|handle| self.one_handed(b) == Some(handle))
     }
 
     /// Whether some write of a pointer location stores what may be data made at run time: neither null, nor the
@@ -323,7 +335,7 @@ fn publishes(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
         found.extend(memory_published(facts, body, i, s));
         found.extend(atomics_published(facts, body, i, s));
         for p in &mut found {
-            p.released = p.released || !facts.shared_write_matters(location, s);
+            p.released = p.released || !facts.shared_write_matters(location, s) || facts.may_be_locked_by_callers(s.op);
         }
         all.publishes.entry(location).or_default().extend(found);
     }
@@ -368,6 +380,9 @@ fn memory_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec<
             continue;
         }
         let key = if by_pointer { None } else { t.key.clone() };
+        if !t.kind.writes() && is_claim(facts, body, t, s) {
+            continue;
+        }
         if found.iter().any(|f| f.key == key && f.whole == whole && (f.writes || !t.kind.writes())) {
             continue;
         }
@@ -387,6 +402,17 @@ fn memory_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec<
         });
     }
     found
+}
+
+/// Data that is looked at before the operation is used or written behind it as well: the operation takes it rather
+/// than giving it back.
+fn is_claim(facts: &Facts<'_>, body: BodyId, looked_at: &Touch, s: &Seen) -> bool {
+    let behind = |e: EventId| match e == s.event {
+        true => !s.is_direct(),
+        false => facts.flow(body).dominates(s.event, e),
+    };
+    let same = |t: &Touch| t.key.is_some() && t.key == looked_at.key && t.event != looked_at.event;
+    facts.touches(body).iter().any(|t| same(t) && behind(t.event))
 }
 
 fn constant_stored(facts: &Facts<'_>, s: &Seen) -> Option<Constant> {
@@ -486,7 +512,9 @@ fn follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
             add_follow(facts, all, body, i, How::Pointer(n), t.event, t.value, None, t.kind.writes(), None);
         }
     }
-    for d in facts.decisions(body) {
+    // Who finds the own id has written it: what was written with it is the own as well.
+    let tells = |d: &&Decision| !facts.is_debug_assertion(body, d) && !facts.compares_own_id(body, d);
+    for d in facts.decisions(body).iter().filter(tells) {
         for &i in d.flows.ops.iter().chain(&d.flows.compared) {
             let s = &facts.seen(body)[i];
             let Some(location) = facts.op(s.op).location else { continue };
@@ -495,11 +523,11 @@ fn follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
                     && t.event != s.event
                     && is_near(t, s)
                     && is_shared_memory(t)
-                    && facts.is_behind(body, &d, t.event, location)
+                    && facts.is_behind(body, d, t.event, location)
                     && !is_private(facts, body, t)
                 {
                     let value = Some(d.cond);
-                    let required = required(facts, body, &d, t.event, s);
+                    let required = required(facts, body, d, t.event, s);
                     add_follow(
                         facts,
                         all,
@@ -519,11 +547,11 @@ fn follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
                 if op.kind == AtomicOpKind::Load
                     && data.orders.success == Order::Known(Ordering::Relaxed)
                     && op.location.is_some_and(|l| l != location)
-                    && facts.is_controlled(body, &d, data.event)
+                    && facts.is_controlled(body, d, data.event)
                 {
                     let key = op.location.map(|l| facts.location(l).key.clone());
                     let how = How::GuardsAtomic(n);
-                    let required = required(facts, body, &d, data.event, s);
+                    let required = required(facts, body, d, data.event, s);
                     add_follow(facts, all, body, i, how, data.event, Some(d.cond), key, false, required);
                 }
             }
@@ -571,17 +599,44 @@ fn add_follow(
     let order = facts.read_order(s, failure);
     let forwarded = matches!(order, Order::Param(_));
     let acquired = !lacks_acquire(order) && !forwarded
-        || s.event != to && !facts.reaches_unacquired(body, s.event, to)
+        || s.event != to && !reaches_unacquired(facts, body, s, failure, to)
+        || failure && value.is_some_and(|v| facts.is_acquired_on_the_way(body, s, v))
         || facts.acquires_in_helper(s)
+        || is_own_data(facts, body, s, how)
         || facts.is_guarded(location, s.op)
         // What an earlier read acquired is not what the RMW finds.
         || !op.kind.is_rmw() && facts.is_acquired_before(body, s.event, location)
         || op.kind.is_rmw() && facts.is_joined_before(body, s.event)
         || is_teardown(facts, body)
+        || facts.is_own_element(&s.place)
+        || matches!(how, How::Pointer(_)) && facts.is_link_behind_head(body, s)
+        || facts.may_be_locked_by_callers(s.op)
         || is_behind_get_mut(facts, body, s)
         || facts.is_own_value(body, location, seen);
     let follow = Follow { body, seen, how, key, writes, acquired, required, failure, forwarded };
     all.follows.entry(location).or_default().push(follow);
+}
+
+fn reaches_unacquired(facts: &Facts<'_>, body: BodyId, s: &Seen, failure: bool, to: EventId) -> bool {
+    match facts.op(s.op).kind.is_cas() {
+        true => facts.outcome_reaches_unacquired(body, s, failure, to),
+        false => facts.reaches_unacquired(body, s.event, to),
+    }
+}
+
+/// The branch leads to memory that this very function has written before it looked at the location.
+fn is_own_data(facts: &Facts<'_>, body: BodyId, s: &Seen, how: How) -> bool {
+    let How::Guards(used) = how else { return false };
+    let touches = facts.touches(body);
+    let data = &touches[used];
+    touches.iter().any(|t| {
+        t.kind.writes()
+            && t.kind != TouchKind::Take
+            && t.key == data.key
+            && t.place.root == data.place.root
+            && t.event != s.event
+            && facts.flow(body).dominates(t.event, s.event)
+    })
 }
 
 /// `unsafe fn …(&mut self)`: the caller answers for nobody else being there.

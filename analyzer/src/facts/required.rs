@@ -73,6 +73,21 @@ impl Facts<'_> {
         }
     }
 
+    /// Whether a branch lets control come to `event` only if what the operation gave, or what was made of it, is one
+    /// constant: nothing of the value is left that could be kept.
+    pub fn is_pinned(&self, body: BodyId, seen: usize, event: EventId) -> bool {
+        self.decisions(body).iter().any(|d| {
+            let ValueKind::Binary(op @ (BinOp::Eq | BinOp::Ne), l, r) = self.value(body, d.cond) else { return false };
+            let constant = [l, r].into_iter().any(|v| self.constant_of(body, *v).is_some());
+            let Terminator::Branch { then, .. } = &self.program.body(body).ir.blocks[d.block.index()].term else {
+                return false;
+            };
+            (d.flows.ops.contains(&seen) || d.flows.compared.contains(&seen))
+                && constant
+                && self.controlling_edge(body, d, event).is_some_and(|edge| (edge == *then) == (*op == BinOp::Eq))
+        })
+    }
+
     fn required_by(&self, body: BodyId, cond: ValueId, value: ValueId, holds: bool, depth: u32) -> Option<Required> {
         if depth > 6 {
             return None;

@@ -5,7 +5,7 @@ use super::outcome::Outcome;
 use super::{Facts, Seen};
 use crate::ir::{BlockId, EventId, EventKind, LoopId, ValueId, ValueKind};
 use crate::resolve::BodyId;
-use crate::resolve::places::{Root, Step};
+use crate::resolve::places::{PlaceRef, Root, Step};
 
 /// A loop that retries one CAS on one location until it succeeds.
 #[derive(Clone, Debug)]
@@ -160,7 +160,12 @@ impl Facts<'_> {
             _ => false,
         };
         let by_root = match seen.place.root {
-            Root::Value(r, v) if r == body => changes(v),
+            Root::Value(r, v) if r == body => {
+                // `let Node { next, .. } = node`, where `node` is another one in each round.
+                let within =
+                    || matches!(self.value(body, v), ValueKind::Part { .. }) && self.derived_from_phi(body, v, l);
+                changes(v) || within()
+            }
             _ => false,
         };
         by_root
@@ -168,6 +173,17 @@ impl Facts<'_> {
                 Step::Index(Some((r, v))) if *r == body => changes(*v) || self.derived_from_phi(body, *v, l),
                 _ => false,
             })
+    }
+
+    /// Whether a place is reached by a pointer that moves on from round to round of a loop around an event.
+    pub fn is_walked(&self, body: BodyId, event: EventId, place: &PlaceRef) -> bool {
+        let b = self.program.body(body).ir;
+        let Root::Value(root, value) = place.root else { return false };
+        let around = b.blocks[self.event(body, event).block.index()].in_loop;
+        root == body
+            && (0..b.loops.len() as u32)
+                .map(LoopId)
+                .any(|l| loop_within(b, around, l) && self.derived_from_phi(body, value, l))
     }
 
     /// Whether each round takes its object from something that it advances (`cursor.next()`). It may give the same

@@ -7,6 +7,7 @@
 use rustc_hash::FxHashMap;
 
 use super::access::{Key, LocId, OpId, Order};
+use super::publication::How;
 use super::touch::{Touch, TouchKind};
 use super::{Facts, Seen};
 use crate::ir::{AtomicOpKind, BinOp, EventId, EventKind, Ordering, ValueId, ValueKind};
@@ -103,7 +104,16 @@ fn is_version(facts: &Facts<'_>, location: LocId) -> bool {
                 s.op == *w && s.stored.computed && s.stored.ops.iter().any(own)
             })
     };
+    // A word that holds an address is read again to see whether the object is still the current one. One that is added
+    // to an address is a number all the same.
+    let is_whole_address = |body, t: usize| {
+        let pointer = &facts.touches(body)[t].pointer;
+        pointer.params.is_empty() && pointer.ops.len() == 1
+    };
+    let address =
+        || facts.follows(location).iter().any(|f| matches!(f.how, How::Pointer(t) if is_whole_address(f.body, t)));
     number
+        && !address()
         && writes.iter().any(advances)
         && writes.iter().all(|w| {
             let op = facts.op(*w);

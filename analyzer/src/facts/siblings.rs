@@ -43,7 +43,10 @@ fn collect(facts: &Facts<'_>) -> FxHashMap<Pair, Vec<JointUpdate>> {
         for (i, a) in writes.iter().enumerate() {
             for b in &writes[i + 1..] {
                 // On one way through the function: updating the one or the other is no pair.
-                let together = a.event == b.event || flow.reaches(a.event, b.event);
+                let together = match a.event == b.event {
+                    true => are_on_one_way(facts, a, b),
+                    false => flow.reaches(a.event, b.event),
+                };
                 let Some((pair, _)) = facts.siblings(&a.place, &b.place).filter(|_| together) else { continue };
                 let kinds = (facts.op(a.op).kind, facts.op(b.op).kind);
                 let moves = matches!(
@@ -56,6 +59,18 @@ fn collect(facts: &Facts<'_>) -> FxHashMap<Pair, Vec<JointUpdate>> {
         }
     }
     found
+}
+
+/// Whether one run of a helper performs both operations: they part in some body on the way, and there the one leads to
+/// the other.
+fn are_on_one_way(facts: &Facts<'_>, a: &Seen, b: &Seen) -> bool {
+    match a.via.iter().zip(&b.via).find(|(x, y)| x != y) {
+        Some(((body, x), (other, y))) if body == other => {
+            let flow = facts.flow(*body);
+            flow.reaches(*x, *y) || flow.reaches(*y, *x)
+        }
+        _ => true,
+    }
 }
 
 impl Facts<'_> {

@@ -238,6 +238,10 @@ impl Finder<'_, '_> {
                 let ty = self.facts.program.place_type(self.body, receiver);
                 let raw =
                     matches!(ty.peeled_refs(), Type::Ptr { .. } | Type::Known(Known::NonNull | Known::EpochShared, _));
+                if let (Type::Known(Known::Cell, _), Some(kind)) = (ty.peeled_refs(), cell_touch(name)) {
+                    self.push(receiver, kind, Flows { other: true, ..Flows::default() }, None, false, true);
+                    return;
+                }
                 match method_touch(name).filter(|_| raw) {
                     Some(kind) => {
                         let (flows, value) = match &receiver.base {
@@ -356,6 +360,15 @@ fn mentions_reference(ty: &Ty) -> bool {
     }
 }
 
+/// What a method of `Cell` does to what is in it.
+fn cell_touch(name: &str) -> Option<TouchKind> {
+    Some(match name {
+        "set" | "replace" | "swap" | "take" | "update" => TouchKind::Write,
+        "get" | "as_ptr" => TouchKind::Read,
+        _ => return None,
+    })
+}
+
 fn method_touch(name: &str) -> Option<TouchKind> {
     Some(match name {
         "read" | "read_volatile" | "read_unaligned" | "copy_to" | "copy_to_nonoverlapping" => TouchKind::Read,
@@ -444,7 +457,7 @@ impl Facts<'_> {
 
 fn has_cell(ty: &Type) -> bool {
     match ty {
-        Type::Known(Known::UnsafeCell, _) => true,
+        Type::Known(Known::UnsafeCell | Known::Cell, _) => true,
         Type::Known(_, args) | Type::External(_, args) | Type::Adt(_, args) => args.iter().any(has_cell),
         Type::Ref { inner, .. } | Type::Ptr { inner, .. } | Type::Slice(inner) | Type::Array(inner, _) => {
             has_cell(inner)

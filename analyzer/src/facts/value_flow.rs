@@ -132,15 +132,25 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// The same within one round of a loop, and on one way: no value that depends on the way taken is looked through.
+    pub fn derives_in_round(&self, body: BodyId, to: ValueId, from: ValueId) -> bool {
+        self.derives(body, to, from, false)
+    }
+
     /// Whether the values that `from` takes part in include `to`: every use is followed, calls excepted.
     pub fn derives_from(&self, body: BodyId, to: ValueId, from: ValueId) -> bool {
+        self.derives(body, to, from, true)
+    }
+
+    fn derives(&self, body: BodyId, to: ValueId, from: ValueId, through_phi: bool) -> bool {
         let mut visited = FxHashSet::default();
         let mut queue = vec![to];
         while let Some(v) = queue.pop() {
             if v == from {
                 return true;
             }
-            if visited.insert(v) {
+            let stops = !through_phi && matches!(self.value(body, v), ValueKind::Phi(_));
+            if visited.insert(v) && !stops {
                 operands(self, body, v, &mut queue);
             }
         }

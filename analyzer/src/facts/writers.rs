@@ -24,21 +24,31 @@ pub struct Write<'f> {
     pub body: BodyId,
     pub seen: &'f Seen,
     pub by: Writer,
+    /// Something else keeps other writers away: a lock that every writer takes, a won election, the end of the owner.
+    pub excused: bool,
 }
 
 impl Facts<'_> {
-    /// The writes of a location that nothing but their writer's uniqueness keeps apart: not those with the location to
-    /// themselves, under a lock that every writer takes, after a won election, or in code whose caller vouches for it.
+    /// The writes of a location that others may see happen.
     pub fn writes(&self, location: LocId) -> Vec<Write<'_>> {
-        let alone = |op: &OpId| {
-            let context = self.context(*op);
-            context.in_drop || context.claimed || self.op(*op).is_test || self.is_guarded(location, *op)
+        let ways = self
+            .shared_writes(location)
+            .flat_map(|op| self.ways_to(op).into_iter().map(move |(b, seen)| (op, b, seen)));
+        let ways = ways.filter(|(op, body, seen)| {
+            !self.op(*op).is_test && !self.is_alone(*body, seen) && !self.is_passed_by(*body)
+        });
+        let is_excused = |op: OpId, body: BodyId| {
+            let context = self.context(op);
+            context.in_drop || context.claimed || self.is_in_drop(body) || self.is_guarded(location, op)
         };
-        let ops = self.shared_writes(location).filter(|op| !alone(op));
-        let ways = ops.flat_map(|op| self.ways_to(op).into_iter().map(move |(body, seen)| (op, body, seen)));
-        let counts = |body, seen| !self.is_alone(body, seen) && !self.is_passed_by(body) && !self.is_in_drop(body);
-        let ways = ways.filter(|(_, body, seen)| counts(*body, seen));
-        ways.map(|(op, body, seen)| Write { op, body, seen, by: self.writer(op, body, seen) }).collect()
+        ways.map(|(op, body, seen)| Write {
+            op,
+            body,
+            seen,
+            by: self.writer(op, body, seen),
+            excused: is_excused(op, body),
+        })
+        .collect()
     }
 
     /// The one handle type that all these writes of a location go through, if there is never a second handle, and the
@@ -48,7 +58,7 @@ impl Facts<'_> {
         let (adt, field) = self.field_of(location)?;
         let inside = handle != adt && !self.program.lower_type(adt, &field.ty).is_pointer();
         let alone = writes.iter().all(|w| w.by == Writer::Handle(handle));
-        (inside && alone && !self.is_copied(handle)).then_some(handle)
+        (inside && alone && self.is_made_in_source(handle) && !self.is_copied(handle)).then_some(handle)
     }
 
     /// Nothing about the location suggests a writer besides these: they are all of its shared writes, nobody is handed a
@@ -72,11 +82,11 @@ impl Facts<'_> {
     }
 
     fn writer(&self, op: OpId, body: BodyId, seen: &Seen) -> Writer {
-        if self.context(op).vouched || self.is_vouched(body) {
-            return Writer::Unknown;
-        }
         if let Some(handle) = self.handle_of(body, seen) {
             return Writer::Handle(self.lender(handle, 0));
+        }
+        if self.context(op).vouched || self.is_vouched(body) {
+            return Writer::Unknown;
         }
         if self.is_thread_entry(body) {
             return self.thread(body, seen);
@@ -93,18 +103,23 @@ impl Facts<'_> {
         if shared && entered && !taken_whole { Writer::Anybody } else { Writer::Unknown }
     }
 
-    /// The handle that another one has borrowed: `Chunk<'a>` with a `&'a mut Producer` writes in its name.
+    /// The handle that another one has borrowed: `Chunk<'a>` with a `&'a mut Producer` writes in its name, and so does
+    /// what owns a `Chunk<'a>`.
     fn lender(&self, handle: DefId, depth: u32) -> DefId {
         let ItemKind::Struct(s) = &self.program.def(handle).item.kind else { return handle };
         let mut lenders = s.fields.iter().filter_map(|f| match self.program.lower_type(handle, &f.ty) {
             Type::Ref { mutable, inner } => match *inner {
-                Type::Adt(adt, _) if adt != handle && (mutable || self.is_not_sync(adt)) => Some(adt),
+                Type::Adt(adt, _) if mutable || self.is_not_sync(adt) => Some(adt),
                 _ => None,
             },
+            Type::Adt(adt, _) if depth < 3 && adt != handle => {
+                let lender = self.lender(adt, depth + 1);
+                (lender != adt).then_some(lender)
+            }
             _ => None,
         });
         match (lenders.next(), lenders.next()) {
-            (Some(one), None) if depth < 3 => self.lender(one, depth + 1),
+            (Some(one), None) if depth < 3 && one != handle => self.lender(one, depth + 1),
             _ => handle,
         }
     }

@@ -4,6 +4,7 @@
 pub mod arc_count_race;
 pub mod atomic_under_lock;
 pub mod broken_pairing;
+pub mod guarded_by_violation;
 pub mod implicit_single_writer;
 pub mod leaked_atomic;
 pub mod missing_target_has_atomic;

@@ -3,6 +3,7 @@
 // modules: begin
 pub mod excessive_padding;
 pub mod ineffective_padding;
+pub mod padding_annotation_mismatch;
 pub mod unpadded_hot_atomics;
 pub mod unpadded_shards;
 // modules: end

@@ -103,6 +103,14 @@ impl PlaceRef {
             })
     }
 
+    /// Whether an element is chosen by different values, so that nothing says that it is the same one.
+    pub fn is_other_element(&self, other: &PlaceRef) -> bool {
+        self.steps
+            .iter()
+            .zip(&other.steps)
+            .any(|pair| matches!(pair, (Step::Index(Some(a)), Step::Index(Some(b))) if a != b))
+    }
+
     /// `self.head`, `COUNTER`, `node.next`: as the user would point at it.
     pub fn display(&self, program: &Program<'_>) -> String {
         let mut text = match &self.root {
@@ -527,7 +535,7 @@ impl<'a> Program<'a> {
         let through = TRANSPARENT.contains(&name)
             || name == "clone" && receiver.is_shared_pointer()
             || matches!(
-                (receiver, name),
+                (receiver.peeled(), name),
                 (
                     Type::Known(
                         Known::UnsafeCell | Known::Lazy | Known::Cell | Known::RefCell | Known::Mutex | Known::RwLock,

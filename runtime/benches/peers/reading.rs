@@ -1,8 +1,9 @@
 //! One writes, many read.
 
-use crate::frame::{alone, beside, repeat, Table};
-use atomic_lint::{Mirrored, SeqLock};
+use crate::frame::{alone, beside, repeat, two, Table};
+use atomic_lint::{Mirrored, Packed, SeqLock};
 use std::hint::black_box;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, RwLock};
 
 const OPERATIONS: usize = 50_000;
@@ -11,6 +12,7 @@ type Quote = [u64; 3];
 
 pub(crate) fn rows(table: &mut Table) {
     seqlock(table);
+    pairs(table);
     mirror(table);
 }
 
@@ -85,6 +87,81 @@ fn seqlock(table: &mut Table) {
             alone("RwLock", OPERATIONS, |n| {
                 repeat(n, |_| *lock.write().expect("not poisoned") = black_box([4, 5, 6]));
             }),
+        ],
+    );
+}
+
+fn pairs(table: &mut Table) {
+    let ours = Packed::new(1_u32, 2_u32);
+    let torn = (AtomicU32::new(1), AtomicU32::new(2));
+    let sequence = SeqLock::new([1_u32, 2]);
+    let mutex = Mutex::new((1_u32, 2_u32));
+    let next = |a: u32, b: u32| (a.wrapping_add(1), b.wrapping_add(1));
+    let pause = || (0..200).for_each(|_| std::hint::spin_loop());
+    table.row(
+        "pair: read both beside a writer",
+        vec![
+            beside(
+                "Packed",
+                OPERATIONS,
+                |n| repeat(n, |_| ours.load()),
+                || {
+                    ours.update(next);
+                    pause();
+                },
+            ),
+            beside(
+                "two atomics, torn",
+                OPERATIONS,
+                |n| repeat(n, |_| (torn.0.load(Relaxed), torn.1.load(Relaxed))),
+                || {
+                    torn.0.fetch_add(1, Relaxed);
+                    torn.1.fetch_add(1, Relaxed);
+                    pause();
+                },
+            ),
+            beside(
+                "SeqLock",
+                OPERATIONS,
+                |n| repeat(n, |_| sequence.read()),
+                || {
+                    sequence.update(|pair| *pair = [pair[0].wrapping_add(1), pair[1].wrapping_add(1)]);
+                    pause();
+                },
+            ),
+            beside(
+                "Mutex",
+                OPERATIONS,
+                |n| repeat(n, |_| *mutex.lock().expect("not poisoned")),
+                || {
+                    let mut pair = mutex.lock().expect("not poisoned");
+                    *pair = next(pair.0, pair.1);
+                    drop(pair);
+                    pause();
+                },
+            ),
+        ],
+    );
+    let lock = || mutex.lock().expect("not poisoned");
+    let both = || {
+        let mut pair = lock();
+        *pair = next(pair.0, pair.1);
+    };
+    let rmws = || (torn.0.fetch_add(1, Relaxed), torn.1.fetch_add(1, Relaxed));
+    table.row(
+        "pair: change both, one thread",
+        vec![
+            alone("Packed::update", OPERATIONS, |n| repeat(n, |_| ours.update(next))),
+            alone("two atomics, torn", OPERATIONS, |n| repeat(n, |_| rmws())),
+            alone("Mutex", OPERATIONS, |n| repeat(n, |_| both())),
+        ],
+    );
+    table.row(
+        "pair: change both, two threads",
+        vec![
+            two("Packed::update", OPERATIONS, |_, n| repeat(n, |_| ours.update(next))),
+            two("two atomics, torn", OPERATIONS, |_, n| repeat(n, |_| rmws())),
+            two("Mutex", OPERATIONS, |_, n| repeat(n, |_| both())),
         ],
     );
 }

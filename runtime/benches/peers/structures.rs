@@ -1,8 +1,9 @@
 //! Collections, pools, limits, clocks.
 
 use crate::frame::{alone, two, Table};
-use atomic_lint::queue::SegQueue;
-use atomic_lint::{Clock, CoarseClock, MonotonicClock, Pool, Queue, Stack, TokenBucket};
+use atomic_lint::epoch::pin;
+use atomic_lint::queue::{ArrayQueue, SegQueue};
+use atomic_lint::{AtomicBitSet, Clock, CoarseClock, FreeList, MonotonicClock, Pool, Queue, Stack, TokenBucket};
 use governor::clock::{Clock as _, Reference};
 use std::collections::VecDeque;
 use std::hint::black_box;
@@ -13,9 +14,13 @@ use std::time::Instant;
 
 const OPERATIONS: usize = 200_000;
 
+/// Values in a collection before the first operation, so that none waits for its own store.
+const FILLED: u64 = 100;
+
 pub(crate) fn rows(table: &mut Table) {
     stacks(table);
     queues(table);
+    slots(table);
     pools(table);
     buckets(table);
     clocks(table);
@@ -36,20 +41,26 @@ macro_rules! both_rows {
 }
 
 fn stacks(table: &mut Table) {
-    let (ours, seg) = (Stack::new(), SegQueue::new());
-    let vec = Mutex::new(Vec::new());
+    let (ours, seg) = (Stack::from_iter(0..FILLED), SegQueue::new());
+    (0..FILLED).for_each(|value| seg.push(value));
+    let vec = Mutex::new(Vec::from_iter(0..FILLED));
     both_rows!(table, "stack: push and pop",
         "Stack" => { ours.push(1_u64); ours.pop() },
+        "a pin alone" => pin(),
         "Mutex<Vec>" => { vec.lock().unwrap().push(1_u64); vec.lock().unwrap().pop() },
         "SegQueue, in another order" => { seg.push(1_u64); seg.pop() },
     );
 }
 
 fn queues(table: &mut Table) {
-    let (ours, seg) = (Queue::new(), SegQueue::new());
-    let deque = Mutex::new(VecDeque::new());
+    let (ours, seg) = (Queue::from_iter(0..FILLED), SegQueue::new());
+    (0..FILLED).for_each(|value| seg.push(value));
+    let deque = Mutex::new(VecDeque::from_iter(0..FILLED));
     both_rows!(table, "queue: push and pop",
         "Queue" => { ours.push(1_u64); ours.pop() },
+        "Queue, one pin for both" => { let guard = pin(); ours.push_with(1_u64, &guard); ours.pop_with(&guard) },
+        "two pins alone" => { drop(pin()); pin() },
+        "a box alone" => drop(black_box(Box::new([1_u64; 2]))),
         "SegQueue" => { seg.push(1_u64); seg.pop() },
         "Mutex<VecDeque>" => {
             deque.lock().unwrap().push_back(1_u64);
@@ -58,12 +69,39 @@ fn queues(table: &mut Table) {
     );
 }
 
+fn slots(table: &mut Table) {
+    const SLOTS: u32 = 64;
+    let ours = FreeList::new(SLOTS);
+    let set = AtomicBitSet::new(SLOTS as usize);
+    let queue = ArrayQueue::new(SLOTS as usize);
+    (0..SLOTS).for_each(|slot| queue.push(slot).expect("there is room"));
+    let locked = Mutex::new((0..SLOTS).collect::<Vec<_>>());
+    both_rows!(table, "slots: take and give back",
+        "FreeList" => ours.give_back(ours.take().expect("one each")),
+        "AtomicBitSet::insert_any" => set.remove(set.insert_any().expect("one each")),
+        "ArrayQueue, in another order" => queue.push(queue.pop().expect("one each")),
+        "Mutex<Vec>" => {
+            let slot = locked.lock().unwrap().pop().expect("one each");
+            locked.lock().unwrap().push(slot);
+        },
+    );
+}
+
 fn pools(table: &mut Table) {
     const SIZE: usize = 16 * 1024;
     let ours = Pool::new(8, || vec![0_u8; SIZE]);
+    // Two objects in each: one a thread.
+    drop((ours.take(), ours.take()));
+    let bare = ArrayQueue::new(8);
+    (0..2).for_each(|_| bare.push(vec![0_u8; SIZE]).expect("there is room"));
     let locked = Mutex::new(vec![vec![0_u8; SIZE], vec![0_u8; SIZE]]);
     both_rows!(table, "pool: take and give back",
         "Pool" => ours.take()[0],
+        "ArrayQueue" => {
+            let object = bare.pop().expect("one each");
+            let first = object[0];
+            bare.push(object).map(|()| first)
+        },
         "Mutex<Vec>" => {
             let object = locked.lock().unwrap().pop().expect("one each");
             let first = object[0];

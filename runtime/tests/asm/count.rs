@@ -3,9 +3,12 @@
 #[path = "hot.rs"]
 mod hot;
 
-use atomic_lint::{spsc, AtomicBitSet, AtomicMax, Counter, Packed, RefCount, SeqLock, ShardedCounter, SingleWriter};
+use atomic_lint::{
+    spsc, AtomicBitSet, AtomicMax, Counter, Packed, RefCount, SeqLock, ShardedCounter, SingleWriter, Snapshot,
+};
 use std::hint::black_box;
 use std::sync::atomic::AtomicU64;
+use std::sync::Arc;
 
 const TIMES: usize = 1000;
 
@@ -17,6 +20,8 @@ fn main() {
     let mut single = SingleWriter::new(AtomicU64::new(0));
     let (max, pair) = (AtomicMax::new(1), Packed::new(1, 2));
     let (set, count) = (AtomicBitSet::new(64), RefCount::new());
+    let snapshot = Arc::new(Snapshot::new(7));
+    let mut reader = snapshot.reader();
     for turn in 0..TIMES {
         match wanted.as_str() {
             "seqlock_read" => drop(black_box(Box::new(hot::seqlock_read(&lock)))),
@@ -36,6 +41,8 @@ fn main() {
                 count.acquire();
                 assert!(!hot::refcount_release(&count));
             }
+            "snapshot_load" => assert_eq!(hot::snapshot_load(black_box(&snapshot)), 7),
+            "snapshot_reader_load" => assert_eq!(hot::snapshot_reader_load(black_box(&mut reader)), 7),
             other => panic!("no operation {other}"),
         }
     }

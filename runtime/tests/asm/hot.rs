@@ -4,7 +4,10 @@
 // Public so that the library has them; a module of `count.rs` otherwise.
 #![allow(unreachable_pub)]
 
-use atomic_lint::{spsc, AtomicBitSet, AtomicMax, Counter, Packed, RefCount, SeqLock, ShardedCounter, SingleWriter};
+use atomic_lint::{
+    spsc, AtomicBitSet, AtomicMax, Counter, Packed, RefCount, SeqLock, ShardedCounter, SingleWriter, Snapshot,
+    SnapshotReader,
+};
 use std::sync::atomic::AtomicU64;
 
 #[no_mangle]
@@ -71,4 +74,16 @@ pub fn ring_try_pop(consumer: &mut spsc::Consumer<u64>) -> Option<u64> {
 #[inline(never)]
 pub fn refcount_release(count: &RefCount) -> bool {
     count.release()
+}
+
+#[no_mangle]
+#[inline(never)]
+pub fn snapshot_load(snapshot: &Snapshot<u64>) -> u64 {
+    *snapshot.load()
+}
+
+#[no_mangle]
+#[inline(never)]
+pub fn snapshot_reader_load(reader: &mut SnapshotReader<u64>) -> u64 {
+    *reader.load()
 }

@@ -2,12 +2,13 @@
 
 use super::split_read_modify_write;
 use crate::facts::control::Decision;
-use crate::facts::{Facts, Seen};
+use crate::facts::publication::origin;
+use crate::facts::required::Constant;
+use crate::facts::{Facts, LocId, Op, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
-use crate::ir::{AtomicOpKind, BinOp, EventId, EventKind, ValueId, ValueKind};
+use crate::ir::{AtomicOpKind, Base, BinOp, EventId, Ordering, ValueId, ValueKind};
 use crate::lint::{Cx, declare_lint};
 use crate::remedy::one_step;
-use crate::resolve::places::Step;
 use crate::resolve::{BodyId, Type};
 
 declare_lint! {
@@ -132,6 +133,7 @@ fn deciding_load<'f>(facts: &'f Facts<'_>, body: BodyId, decision: &Decision, ac
         load.kind == AtomicOpKind::Load
             && load.location == Some(location)
             && l.place.may_alias(&act.place)
+            && !l.place.is_other_element(&act.place)
             && (l.event != act.event || l.is_direct())
             && facts.flow(body).reaches(l.event, act.event)
     })?;
@@ -143,13 +145,18 @@ fn deciding_load<'f>(facts: &'f Facts<'_>, body: BodyId, decision: &Decision, ac
         || facts.context(act.op).claimed
         || facts.is_claimed(body, act.event)
         || lowers_for_good(facts, location, act)
+        || is_learnt_on_the_way(facts, body, location, decision, act)
         || decided_by_rmw(facts, body, load, act)
         || is_idempotent(facts, body, decision, act)
-        || is_own_id(facts, body, decision)
-        || is_own_element(facts, act)
+        || facts.compares_own_id(body, decision)
+        || facts.is_own_element(&act.place)
         || facts.is_debug_assertion(body, decision)
         || facts.is_settled_between(body, load.event, act.event)
-        || facts.confined_writer(location).is_some();
+        || is_surplus(facts, body, decision, act)
+        || is_of_another_round(facts, body, load, decision, act)
+        || facts.confined_writer(location).is_some()
+        || facts.is_handed_to_one_side(body, load)
+        || facts.may_be_locked_by_callers(act.op);
     (!quiet).then_some(load)
 }
 
@@ -189,7 +196,11 @@ fn is_unconditional(facts: &Facts<'_>, act: &Seen) -> bool {
     let op = facts.op(act.op);
     match op.kind {
         AtomicOpKind::Store => true,
-        AtomicOpKind::FetchAdd | AtomicOpKind::FetchSub => op.result.is_none(),
+        // Adding nothing is a fence in disguise.
+        AtomicOpKind::FetchAdd | AtomicOpKind::FetchSub => {
+            let nothing = |v: ValueId| facts.constant_of(op.body, v) == Some(Constant::Int(0));
+            op.result.is_none() && !op.new_value().is_some_and(nothing)
+        }
         AtomicOpKind::Swap => false,
         _ => false,
     }
@@ -222,37 +233,81 @@ fn is_idempotent(facts: &Facts<'_>, body: BodyId, decision: &Decision, act: &See
     }
     let Some(location) = op.location else { return false };
     let two_valued = op.value_type == Type::Prim("bool");
-    let one_word_init = stored_is_pure(facts, act) && writes_once(facts, location, act);
-    if !(two_valued && act.stored.is_constant() || one_word_init) {
+    let one_word_init = stored_is_pure(facts, act) && writes_once(facts, body, location, act);
+    let raised = act.stored.is_constant() && (two_valued || is_only_constant(facts, location, act));
+    if !(raised || one_word_init) {
         return false;
     }
     match facts.controlling_edge(body, decision, act.event) {
         Some(edge) => facts.events_behind(body, edge).all(|e| {
-            e == act.event || !facts.has_effect(body, e) || facts.flow(body).reaches(e, act.event) && one_word_init
+            e == act.event
+                || !facts.has_effect(body, e)
+                || facts.is_logging(body, e)
+                || facts.flow(body).reaches(e, act.event) && one_word_init
         }),
         None => false,
     }
 }
 
-/// The stored value is a plain word, the same whoever computes it.
+/// The stored value is a plain word, the same whoever computes it, or the address of a function or other thing that
+/// this program neither makes nor frees.
 fn stored_is_pure(facts: &Facts<'_>, act: &Seen) -> bool {
     let op = facts.op(act.op);
-    !op.value_type.is_raw_pointer() && op.atomic.is_some_and(|a| !a.is_pointer())
+    let is_opaque = match &op.value_type {
+        Type::Ptr { inner, .. } => match &**inner {
+            Type::Tuple(items) => items.is_empty(),
+            Type::External(path, _) => path.ends_with("c_void"),
+            _ => false,
+        },
+        _ => false,
+    };
+    let made_here = || op.new_value().is_some_and(|v| facts.fresh_object(op.body, v).is_some());
+    match op.atomic {
+        Some(a) if a.is_pointer() => is_opaque && !made_here(),
+        Some(_) => !op.value_type.is_raw_pointer(),
+        None => false,
+    }
+}
+
+/// Everyone who writes the location stores this one constant: it changes once and stays so.
+fn is_only_constant(facts: &Facts<'_>, location: LocId, act: &Seen) -> bool {
+    let constant = |o: OpId| {
+        let op = facts.op(o);
+        op.new_value().and_then(|v| facts.constant_of(op.body, v)).filter(|_| op.kind == AtomicOpKind::Store)
+    };
+    let stored = constant(act.op);
+    stored.is_some() && facts.shared_writes(location).all(|w| constant(w) == stored)
+}
+
+/// A walk from object to object: what was loaded from one decides about the next, in a later round of the loop.
+fn is_of_another_round(facts: &Facts<'_>, body: BodyId, load: &Seen, decision: &Decision, act: &Seen) -> bool {
+    let Some(loaded) = facts.result_of(body, load.event) else { return false };
+    facts.is_walked(body, act.event, &act.place) && !facts.derives_in_round(body, decision.cond, loaded)
+}
+
+/// What the branch asks is whether there is anything to give back: `if surplus != 0 { count.fetch_add(surplus) }`.
+fn is_surplus(facts: &Facts<'_>, body: BodyId, decision: &Decision, act: &Seen) -> bool {
+    let op = facts.op(act.op);
+    let ValueKind::Binary(BinOp::Ne | BinOp::Gt, amount, zero) = facts.value(body, decision.cond) else { return false };
+    act.is_direct()
+        && matches!(op.kind, AtomicOpKind::FetchAdd | AtomicOpKind::FetchSub)
+        && *facts.value(body, *zero) == ValueKind::Int(0)
+        && op.new_value().is_some_and(|v| origin(facts, body, v) == origin(facts, body, *amount))
 }
 
 /// All other writes of the location are of the same kind: a cached word that anyone may compute again.
-fn writes_once(facts: &Facts<'_>, location: crate::facts::LocId, act: &Seen) -> bool {
+fn writes_once(facts: &Facts<'_>, body: BodyId, location: LocId, act: &Seen) -> bool {
     facts.shared_writes(location).all(|w| {
         let op = facts.op(w);
         op.kind == AtomicOpKind::Store && (w == act.op || op.body == facts.op(act.op).body)
     }) && facts.op(act.op).value_type != Type::Prim("bool")
-        && act.stored.ops.is_empty()
+        && act.stored.ops.iter().all(|&i| facts.is_pinned(body, i, act.event))
         && (!act.stored.is_constant() || is_choice(facts, act))
 }
 
 /// A flag that is only ever cleared: a capability that turned out to be missing, an optimisation given up.
-fn lowers_for_good(facts: &Facts<'_>, location: crate::facts::LocId, act: &Seen) -> bool {
-    let clears = |o: crate::facts::OpId| {
+fn lowers_for_good(facts: &Facts<'_>, location: LocId, act: &Seen) -> bool {
+    let clears = |o: OpId| {
         let op = facts.op(o);
         op.kind == AtomicOpKind::Store
             && op.new_value().is_some_and(|v| matches!(facts.value(op.body, v), ValueKind::Bool(false)))
@@ -260,68 +315,35 @@ fn lowers_for_good(facts: &Facts<'_>, location: crate::facts::LocId, act: &Seen)
     clears(act.op) && facts.shared_writes(location).all(clears)
 }
 
-/// One of several constants, as a computation has it.
+/// A hint: a relaxed flag that only ever takes this value, once something done after the check has told that it should.
+/// Whoever does the same in between learns the same.
+fn is_learnt_on_the_way(facts: &Facts<'_>, body: BodyId, location: LocId, decision: &Decision, act: &Seen) -> bool {
+    let stored = |op: &Op<'_>| match facts.value(op.body, op.new_value()?) {
+        ValueKind::Bool(b) if op.kind == AtomicOpKind::Store => Some(*b),
+        _ => None,
+    };
+    let value = stored(facts.op(act.op));
+    let mut ops = facts.location(location).ops.iter().map(|o| facts.op(*o));
+    let hint = value.is_some()
+        && ops.all(|op| {
+            op.orders.success.known() == Some(Ordering::Relaxed) && (!op.kind.writes() || stored(op) == value)
+        });
+    hint && facts
+        .told_between(body, decision.block, act.event)
+        .is_some_and(|edge| facts.events_behind(body, edge).all(|e| e == act.event || !facts.has_effect(body, e)))
+}
+
+/// One of several constants, or what was found at a fixed address.
 fn is_choice(facts: &Facts<'_>, act: &Seen) -> bool {
     let op = facts.op(act.op);
-    op.new_value().is_some_and(|v| matches!(facts.value(op.body, v), ValueKind::Phi(_)))
-}
-
-/// The load is compared with something of the caller's own (its thread's id): only the owner gets past.
-fn is_own_id(facts: &Facts<'_>, body: BodyId, decision: &Decision) -> bool {
-    let ValueKind::Binary(BinOp::Eq | BinOp::Ne, l, r) = facts.value(body, decision.cond) else { return false };
-    [*l, *r].into_iter().any(|v| mentions_id(facts, body, v, 0))
-}
-
-/// An element that belongs to the thread (or worker) by whose number it is found.
-fn is_own_element(facts: &Facts<'_>, act: &Seen) -> bool {
-    act.place.steps.iter().any(|s| match s {
-        Step::Index(Some((body, index))) => mentions_id(facts, *body, *index, 0),
-        _ => false,
-    })
-}
-
-fn mentions_id(facts: &Facts<'_>, body: BodyId, value: ValueId, depth: u32) -> bool {
-    if depth > 6 {
-        return false;
-    }
-    match facts.value(body, value) {
-        ValueKind::Event(e) => match &facts.event(body, *e).kind {
-            EventKind::Call(c) => {
-                let name = match &c.callee {
-                    crate::ir::Callee::Path(p) => p.last(),
-                    crate::ir::Callee::Method { name, .. } => name,
-                    crate::ir::Callee::Value(_) => "",
-                };
-                let receiver = match &c.callee {
-                    crate::ir::Callee::Method { receiver, .. } => place_mentions_id(facts, body, receiver, depth),
-                    _ => false,
-                };
-                receiver || named_like_id(name) || c.args.iter().any(|v| mentions_id(facts, body, *v, depth + 1))
+    act.stored.computed
+        || op.new_value().is_some_and(|v| match facts.value(op.body, v) {
+            ValueKind::Phi(_) => true,
+            ValueKind::Read(p) => {
+                matches!(p.base, Base::Local(_, v) if matches!(facts.value(op.body, v), ValueKind::Event(_)))
             }
-            _ => false,
-        },
-        ValueKind::Param(index) => named_like_id(&facts.program.param_name(body, *index)),
-        ValueKind::Read(p) => place_mentions_id(facts, body, p, depth),
-        ValueKind::Cast(v, _) | ValueKind::Part { of: v, .. } => mentions_id(facts, body, *v, depth + 1),
-        _ => false,
-    }
-}
-
-fn place_mentions_id(facts: &Facts<'_>, body: BodyId, place: &crate::ir::Place, depth: u32) -> bool {
-    let by_field = place.proj.iter().any(|p| matches!(p, crate::ir::Proj::Field(f) if named_like_id(f)));
-    by_field
-        || match place.base {
-            crate::ir::Base::Local(l, v) => {
-                named_like_id(&facts.program.body(body).ir.locals[l.index()].name)
-                    || mentions_id(facts, body, v, depth + 1)
-            }
-            crate::ir::Base::Value(v) => mentions_id(facts, body, v, depth + 1),
-            crate::ir::Base::Path(_) => false,
-        }
-}
-
-fn named_like_id(name: &str) -> bool {
-    name.split('_').any(|w| matches!(w, "id" | "tid" | "current" | "thread" | "worker"))
+            kind => matches!(kind, ValueKind::Event(_)),
+        })
 }
 
 fn report(cx: &Cx<'_>, body: BodyId, load: &Seen, act: &Seen) -> Finding {

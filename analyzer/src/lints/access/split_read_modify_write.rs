@@ -101,7 +101,8 @@ pub fn pairs<'f>(facts: &'f Facts<'_>, body: BodyId) -> Vec<Pair<'f>> {
     let seen = facts.seen(body);
     let mut found: Vec<Pair<'f>> = Vec::new();
     for store in seen.iter().filter(|s| facts.op(s.op).kind == AtomicOpKind::Store) {
-        let load = store.stored.ops.iter().map(|&i| &seen[i]).find(|load| is_torn(facts, body, load, store));
+        let left = store.stored.ops.iter().filter(|&&i| !facts.is_pinned(body, i, store.event));
+        let load = left.map(|&i| &seen[i]).find(|load| is_torn(facts, body, load, store));
         if let Some(load) = load {
             found.push(Pair { body, load, store });
         }
@@ -115,6 +116,7 @@ fn is_torn(facts: &Facts<'_>, body: BodyId, load: &Seen, store: &Seen) -> bool {
     l.kind == AtomicOpKind::Load
         && l.location == s.location
         && load.place.may_alias(&store.place)
+        && !load.place.is_other_element(&store.place)
         && !is_found_in_helper(load, store)
         && !facts.is_alone(body, load)
         && !facts.is_alone(body, store)
@@ -122,7 +124,36 @@ fn is_torn(facts: &Facts<'_>, body: BodyId, load: &Seen, store: &Seen) -> bool {
         && !facts.context(store.op).vouched
         && !facts.context(store.op).claimed
         && !is_decided_by_rmw(facts, body, load, store)
+        && !is_scrambled(facts, body, load, store)
+        && !is_of_another_round(facts, body, load, store)
         && facts.confined_writer(location).is_none()
+        && !facts.may_be_locked_by_callers(store.op)
+}
+
+/// The state of a generator of random numbers: the value is mixed with itself (`x ^ (x << 13)`), and a number that is
+/// drawn twice is as good as any.
+fn is_scrambled(facts: &Facts<'_>, body: BodyId, load: &Seen, store: &Seen) -> bool {
+    let (Some(loaded), Some(stored)) = (facts.op(load.op).result, facts.op(store.op).new_value()) else { return false };
+    let values = &facts.program.body(body).ir.values;
+    load.is_direct()
+        && store.is_direct()
+        && values.iter().enumerate().any(|(i, v)| match v.kind {
+            ValueKind::Binary(BinOp::BitXor, l, r) => {
+                facts.derives_from(body, l, loaded)
+                    && facts.derives_from(body, r, loaded)
+                    && facts.derives_from(body, stored, ValueId(i as u32))
+            }
+            _ => false,
+        })
+}
+
+/// A walk from object to object: what was loaded from one is stored into the next, in a later round of the loop.
+fn is_of_another_round(facts: &Facts<'_>, body: BodyId, load: &Seen, store: &Seen) -> bool {
+    let (Some(loaded), Some(stored)) = (facts.op(load.op).result, facts.op(store.op).new_value()) else { return false };
+    load.is_direct()
+        && store.is_direct()
+        && facts.is_walked(body, store.event, &store.place)
+        && !facts.derives_in_round(body, stored, loaded)
 }
 
 /// Both steps stand in one helper: its own body reports them.

@@ -1,6 +1,7 @@
 //! A blind store wipes out updates that other functions make by RMW.
 
 use super::split_read_modify_write;
+use crate::facts::required::Constant;
 use crate::facts::{Facts, LocId, Op, Seen};
 use crate::finding::{Finding, Interleaving, Label};
 use crate::ir::{AtomicOpKind, ValueKind};
@@ -100,13 +101,18 @@ fn clobbered<'f>(facts: &'f Facts<'_>, body: BodyId, location: LocId, store: &Se
         .find(|o| facts.program.body(o.body).owner != facts.program.body(op.body).owner && accumulates(facts, o))?;
     let quiet = facts.is_alone(body, store)
         || facts.context(store.op).in_drop && facts.function_name(op.body).starts_with(&facts.location(location).name)
+        || facts.context(store.op).in_drop && is_kept_value(facts, store)
         || !facts.context(store.op).locks.is_empty()
         || facts.context(store.op).vouched
         || facts.context(store.op).claimed
         || facts.confined_writer(location).is_some()
         || split_read_modify_write::pairs(facts, body).iter().any(|p| p.store.op == store.op)
         || follows_rmw(facts, body, store)
+        || is_looked_at_again(facts, body, store)
+        || refills_slot(facts, body, store)
         || is_absolute_setter(facts, body, store)
+        || is_last_state(facts, body, store)
+        || facts.may_be_locked_by_callers(store.op)
         || facts.location(location).indexed && store.stored.is_constant();
     (!quiet).then_some(partner)
 }
@@ -134,7 +140,56 @@ fn follows_rmw(facts: &Facts<'_>, body: BodyId, store: &Seen) -> bool {
         op.kind.is_rmw()
             && op.location == facts.op(store.op).location
             && s.event != store.event
-            && flow.dominates(s.event, store.event)
+            // Of several threads that try, one gets to the last round.
+            && (flow.dominates(s.event, store.event) || op.kind.is_cas() && flow.reaches(s.event, store.event))
+    })
+}
+
+/// A guard puts back what it has kept since it took hold of the location.
+fn is_kept_value(facts: &Facts<'_>, store: &Seen) -> bool {
+    let op = facts.op(store.op);
+    let guard = facts.program.self_adt(facts.program.body(op.body).owner);
+    let is_own = op.location.is_some_and(|l| facts.location(l).key.owner() == guard);
+    !is_own && store.stored.other && !store.stored.constant && store.stored.ops.is_empty()
+}
+
+/// One side of a shared object has found it in a state in which the other has left its data and gone.
+fn is_last_state(facts: &Facts<'_>, body: BodyId, store: &Seen) -> bool {
+    facts.seen(body).iter().any(|s| {
+        facts.op(s.op).location == facts.op(store.op).location
+            && facts.op(s.op).kind == AtomicOpKind::Load
+            && facts.flow(body).dominates(s.event, store.event)
+            && facts.is_handed_to_one_side(body, s)
+    })
+}
+
+/// Cleared first and looked at afterwards, with the work in between: what is wiped out here, the work itself finds, and
+/// what comes later, the second look.
+fn is_looked_at_again(facts: &Facts<'_>, body: BodyId, store: &Seen) -> bool {
+    let op = facts.op(store.op);
+    let clears = op.new_value().and_then(|v| facts.constant_of(op.body, v));
+    let seen = facts.seen(body);
+    matches!(clears, Some(Constant::Int(0) | Constant::Bool(false)))
+        && facts.decisions(body).iter().flat_map(|d| d.flows.ops.iter().chain(&d.flows.compared)).any(|&i| {
+            let again = facts.op(seen[i].op);
+            again.kind == AtomicOpKind::Load
+                && again.location == op.location
+                && seen[i].event != store.event
+                && facts.flow(body).dominates(store.event, seen[i].event)
+        })
+}
+
+/// The data of the same object was written plainly right before: whoever may do that has the whole object to himself,
+/// and the store hands it over.
+fn refills_slot(facts: &Facts<'_>, body: BodyId, store: &Seen) -> bool {
+    let Some((_, object)) = store.place.steps.split_last() else { return false };
+    facts.touches(body).iter().any(|t| {
+        t.in_cell
+            && t.kind.writes()
+            && t.event != store.event
+            && t.place.root == store.place.root
+            && t.place.steps.starts_with(object)
+            && facts.flow(body).dominates(t.event, store.event)
     })
 }
 
@@ -158,6 +213,9 @@ fn is_absolute_setter(facts: &Facts<'_>, body: BodyId, store: &Seen) -> bool {
                 | "prepare"
                 | "reinit"
                 | "recycle"
+                | "revert"
+                | "rewind"
+                | "rollback"
         )
     });
     let reads_before = facts.seen(body).iter().any(|s| {

@@ -316,6 +316,7 @@ fn torn<'f>(facts: &'f Facts<'_>, body: BodyId, a: usize, b: usize, how: &Combin
     let quiet = facts.is_alone(body, first)
         || facts.is_alone(body, second)
         || is_guarded(facts, first, second, update)
+        || facts.may_be_locked_by_callers(second.op)
         || is_validated(facts, body, first, second)
         || is_fenced(facts, body, first, second)
         || is_claimed(facts, body, second.event, 0)

@@ -34,6 +34,10 @@ declare_lint! {
     /// pub struct Producer { ring: Arc<Ring> }
     ///
     /// impl Producer {
+    ///     pub fn new() -> Self {
+    ///         Producer { ring: Arc::new(Ring { tail: AtomicUsize::new(0) }) }
+    ///     }
+    ///
     ///     pub fn push(&mut self) {
     ///         let tail = self.ring.tail.load(Relaxed);
     ///         self.ring.tail.store(tail + 1, Release);
@@ -54,6 +58,10 @@ declare_lint! {
     /// pub struct Producer { ring: Arc<Ring> }
     ///
     /// impl Producer {
+    ///     pub fn new() -> Self {
+    ///         Producer { ring: Arc::new(Ring { tail: AtomicUsize::new(0) }) }
+    ///     }
+    ///
     ///     pub fn push(&mut self) {
     ///         let tail = self.ring.tail.load(Relaxed);
     ///         self.ring.tail.store(tail + 1, Release);

@@ -1,12 +1,13 @@
 //! A read-modify-write where nobody can come between.
 
 use super::single_writer_violation;
+use crate::facts::heat::is_rare;
 use crate::facts::writers::Write;
-use crate::facts::{Facts, LocId};
+use crate::facts::{Facts, LocId, RoleKind};
 use crate::finding::{Finding, Label, Site};
 use crate::ir::Ordering;
 use crate::lint::{Cx, declare_lint};
-use crate::resolve::DefId;
+use crate::resolve::{DefId, Type};
 
 declare_lint! {
     /// Finds read-modify-writes and compare-exchanges of locations that one handle alone writes.
@@ -34,6 +35,10 @@ declare_lint! {
     /// pub struct Reader { shared: Arc<Shared> }
     ///
     /// impl Writer {
+    ///     pub fn new() -> Self {
+    ///         Writer { shared: Arc::new(Shared { written: AtomicUsize::new(0) }) }
+    ///     }
+    ///
     ///     pub fn add(&mut self, n: usize) {
     ///         self.shared.written.fetch_add(n, Release);
     ///     }
@@ -57,6 +62,10 @@ declare_lint! {
     /// pub struct Reader { shared: Arc<Shared> }
     ///
     /// impl Writer {
+    ///     pub fn new() -> Self {
+    ///         Writer { shared: Arc::new(Shared { written: AtomicUsize::new(0) }) }
+    ///     }
+    ///
     ///     pub fn add(&mut self, n: usize) {
     ///         let written = self.shared.written.load(Relaxed);
     ///         self.shared.written.store(written.wrapping_add(n), Release);
@@ -114,15 +123,20 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
     }
 }
 
-/// The one handle that writes a location.
+/// The one handle that writes a location. References and locks are counted by handles of which there are many, made
+/// where it can't be seen.
 fn confined(facts: &Facts<'_>, location: LocId, writes: &[Write<'_>]) -> Option<DefId> {
+    if matches!(facts.role(location).kind, RoleKind::Refcount | RoleKind::Lock) {
+        return None;
+    }
     let handle = facts.sole_handle(location, writes)?;
     let inferred = facts.are_all_writes(location, writes);
     let promised = facts.promises_single_writer(location) && !single_writer_violation::is_broken(facts, location);
     (promised || inferred).then_some(handle)
 }
 
-/// A `SeqCst` RMW with a load of another location behind it may be the store of a store-then-load handshake.
+/// A `SeqCst` RMW with a load of another location behind it may be the store of a store-then-load handshake. What runs
+/// seldom isn't worth the words, nor is a pointer that is taken out, and a flag that is taken is taken from others.
 fn is_needless(facts: &Facts<'_>, write: &Write<'_>) -> bool {
     let op = facts.op(write.op);
     let flow = facts.flow(write.body);
@@ -133,7 +147,11 @@ fn is_needless(facts: &Facts<'_>, write: &Write<'_>) -> bool {
                 other.kind.reads() && other.location != op.location && flow.reaches(write.seen.event, s.event)
             })
     };
-    op.kind.is_rmw() && op.orders.success.known().is_some() && !handshake()
+    let worthwhile = !write.excused
+        && !is_rare(facts, op.body)
+        && !op.value_type.is_pointer()
+        && op.value_type != Type::Prim("bool");
+    op.kind.is_rmw() && op.orders.success.known().is_some() && worthwhile && !handshake()
 }
 
 fn report(cx: &Cx<'_>, location: LocId, handle: DefId, write: &Write<'_>) -> Finding {

@@ -91,7 +91,7 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
     for index in 0..cx.facts.locations.len() as u32 {
         let location = LocId(index);
         if cx.facts.promises_single_writer(location) {
-            let writes = cx.facts.writes(location);
+            let writes = unprotected(cx.facts, location);
             if let Some(breach) = breach(cx.facts, &writes) {
                 out.push(report(cx, location, &writes, &breach));
             }
@@ -101,7 +101,12 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
 
 /// Whether `single_writer_violation` speaks of a location.
 pub fn is_broken(facts: &Facts<'_>, location: LocId) -> bool {
-    facts.promises_single_writer(location) && breach(facts, &facts.writes(location)).is_some()
+    facts.promises_single_writer(location) && breach(facts, &unprotected(facts, location)).is_some()
+}
+
+/// The writes that only their writer's being alone keeps apart.
+fn unprotected<'f>(facts: &'f Facts<'_>, location: LocId) -> Vec<Write<'f>> {
+    facts.writes(location).into_iter().filter(|w| !w.excused).collect()
 }
 
 /// What breaks the promise: an index among the writes, and why.

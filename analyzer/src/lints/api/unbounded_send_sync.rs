@@ -144,7 +144,7 @@ fn by_impl(cx: &Cx<'_>, adt: DefId, imp: DefId, promised: Marker, shielded: bool
         };
         let missing = missing(cx, adt, position, promised, has)
             .filter(|m| subject == Subject::Shared || !m.passage.is_unsafe && !cx.facts.checks_its_context(adt));
-        if let Some(missing) = missing {
+        if let Some(missing) = missing.filter(|m| !is_asked_at_exit(cx, adt, m)) {
             let site = Site { file: d.file, span: d.item.name_span };
             let type_name = &cx.facts.program.def(adt).item.name;
             let message = format!(
@@ -172,6 +172,16 @@ fn by_impl(cx: &Cx<'_>, adt: DefId, imp: DefId, promised: Marker, shielded: bool
         }
     }
     None
+}
+
+/// What only puts a value in asks for nothing where those functions that give values or references out ask for
+/// themselves, each in its own bounds.
+fn is_asked_at_exit(cx: &Cx<'_>, adt: DefId, missing: &Missing) -> bool {
+    let gives = |p: &Passage| p.what != What::Value || p.out;
+    let asks = |position: usize| {
+        cx.facts.passages(adt, position).iter().any(|(p, asked)| gives(p) && (asked.send || asked.sync))
+    };
+    !missing.passage.out && (0..cx.facts.parameters(adt).len()).any(asks)
 }
 
 /// What makes a type one that this lint looks at.

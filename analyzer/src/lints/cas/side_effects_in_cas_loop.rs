@@ -240,7 +240,10 @@ fn counts_attempts(facts: &Facts<'_>, r: &Repeated<'_>, seen: &Seen) -> bool {
 /// The store tells others what this attempt has read (a hazard pointer), and each attempt overwrites it.
 fn announces(facts: &Facts<'_>, retry: &Retry, part: &Part, seen: &Seen) -> bool {
     let op = facts.op(seen.op);
-    let read_here = seen.stored.ops.iter().any(|&i| facts.op(facts.seen(part.body)[i].op).location == retry.location);
+    // What a closure form hands its closure is what it has read.
+    let handed = part.body != retry.body && !seen.stored.params.is_empty();
+    let read_here =
+        handed || seen.stored.ops.iter().any(|&i| facts.op(facts.seen(part.body)[i].op).location == retry.location);
     let pointer = op.atomic.is_some_and(|a| a.is_pointer()) || op.value_type.is_raw_pointer();
     let validated = || {
         let flow = facts.flow(part.body);

@@ -103,8 +103,9 @@ declare_lint! {
 
 fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
     for conflict in cx.facts.false_sharing() {
-        // Padding that fails is the other lint's mistake.
-        if conflict.padding.is_none() {
+        // Padding that fails, and padding that is only claimed, are other lints' mistakes.
+        let claimed = conflict.hot.iter().any(|f| cx.facts.claims_padding(conflict.adt, f));
+        if conflict.padding.is_none() && !claimed {
             out.extend(report(cx, &conflict));
         }
     }

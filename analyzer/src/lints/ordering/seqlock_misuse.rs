@@ -144,6 +144,9 @@ fn reader_fault(cx: &Cx<'_>, location: LocId, sequence: &Sequence, r: &Reader) -
     let facts = cx.facts;
     let name = cx.location_name(location);
     let at = |i: usize| facts.seen(r.body)[i].event;
+    if facts.may_be_locked_by_callers(facts.seen(r.body)[r.first].op) {
+        return None;
+    }
     let Some(second) = r.second else {
         return Some(Fault {
             body: r.body,

@@ -1,0 +1,72 @@
+//! What the findings of each lint turned out to be in released crates, where a person read every one in the source.
+//!
+//! The table is written from `tests/corpus.toml`, which holds each finding with its verdict and the reason for it; it
+//! is repeated here because the published package does not carry that file.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// How many findings of a lint were judged so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Measured {
+    /// Wrong on some schedule, or slower than a drop-in, as the message says.
+    pub right: u32,
+    /// As the lint has it, and the author may have reasons.
+    pub defensible: u32,
+    /// Our mistake.
+    pub wrong: u32,
+}
+
+impl Measured {
+    pub fn read(&self) -> u32 {
+        self.right + self.defensible + self.wrong
+    }
+}
+
+/// `12 of 13 right`
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} right", self.right, self.read())
+    }
+}
+
+/// What was measured of a lint, if anything.
+pub fn measured(lint: &str) -> Option<Measured> {
+    let found = TABLE.binary_search_by_key(&lint, |(name, _)| name).ok()?;
+    let (right, defensible, wrong) = TABLE[found].1;
+    Some(Measured { right, defensible, wrong })
+}
+
+/// Lints by name; right, defensible, wrong.
+#[rustfmt::skip]
+const TABLE: &[(&str, (u32, u32, u32))] = &[
+    // measured: begin
+    ("cas_loop_reimplements_rmw", (3, 0, 0)),
+    ("ineffective_padding", (1, 0, 0)),
+    ("relaxed_lock", (3, 0, 0)),
+    ("seqlock_misuse", (1, 0, 0)),
+    ("spin_in_async", (0, 1, 0)),
+    ("spin_without_hint", (1, 0, 0)),
+    ("store_clobbers_rmw", (0, 0, 1)),
+    ("unbounded_send_sync", (10, 0, 0)),
+    ("unpadded_hot_atomics", (2, 3, 0)),
+    ("unpaired_ordering", (1, 1, 0)),
+    // measured: end
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lints;
+
+    #[test]
+    fn lints_by_name_each_with_a_finding() {
+        assert!(TABLE.is_sorted_by(|a, b| a.0 < b.0));
+        for (name, _) in TABLE {
+            assert!(lints::ALL.iter().any(|l| l.name == *name), "{name} is no lint");
+            assert!(measured(name).expect("it is in the table").read() > 0, "{name} has no finding");
+        }
+        assert_eq!(measured("no_such_lint"), None);
+    }
+}
