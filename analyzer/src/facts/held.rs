@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::Facts;
 use super::transfer::Marker;
-use crate::ir::{ItemKind, Ty};
+use crate::ir::{ItemKind, Ty, Vis};
 use crate::resolve::{Atomic, DefId, Known, Type};
 
 impl Facts<'_> {
@@ -30,11 +30,11 @@ impl Facts<'_> {
         })
     }
 
-    /// Whether users cannot name the type and only ever have it behind an `Arc` or an epoch pointer: those are
+    /// Whether the type is not public and is only ever held behind an `Arc` or an epoch pointer: those are
     /// `Send` and `Sync` if the type is both, so that either promise takes the bounds of the other for granted. (A
     /// file that names no atomic may hold it too, and is not read: so a type that nothing holds is taken for one.)
     pub fn is_only_behind_arcs(&self, adt: DefId) -> bool {
-        if self.program.is_reachable(adt) {
+        if self.program.def(adt).item.vis == Vis::Pub {
             return false;
         }
         let holders = self.holders.get_or_init(|| holders(self)).get(&adt);

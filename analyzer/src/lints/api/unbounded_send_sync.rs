@@ -384,7 +384,7 @@ fn guard(cx: &Cx<'_>, adt: DefId) -> Option<Finding> {
     let program = cx.facts.program;
     let d = program.def(adt);
     let ItemKind::Struct(s) = &d.item.kind else { return None };
-    if !program.implements(adt, "Deref") || !program.is_reachable(adt) {
+    if !program.implements(adt, "Deref") || d.item.vis == Vis::Private {
         return None;
     }
     for name in cx.facts.parameters(adt) {
