@@ -26,10 +26,12 @@ pub mod handles;
 pub mod handover;
 pub mod handshake;
 pub mod heat;
+pub mod held;
 pub mod initial;
 pub mod interior;
 pub mod layout;
 mod linked;
+mod makers;
 pub mod misdirected;
 pub mod nullness;
 pub mod outcome;
@@ -118,7 +120,8 @@ pub struct Facts<'a> {
     sequences: OnceLock<sequence::Sequences>,
     wakeups: OnceLock<wakeup::Wakeups>,
     joint: OnceLock<FxHashMap<siblings::Pair, Vec<siblings::JointUpdate>>>,
-    holders: OnceLock<transfer::Holders>,
+    holders: OnceLock<held::Holders>,
+    makers: OnceLock<makers::Makers>,
     handles: OnceLock<FxHashMap<DefId, handles::Made>>,
     pub coverage: Coverage,
 }
@@ -159,6 +162,7 @@ impl<'a> Facts<'a> {
             joint: OnceLock::new(),
             heat: OnceLock::new(),
             holders: OnceLock::new(),
+            makers: OnceLock::new(),
             handles: OnceLock::new(),
             coverage: table.coverage,
         };

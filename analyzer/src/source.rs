@@ -120,8 +120,8 @@ impl SourceFile {
 }
 
 /// Whether a text can hold code that matters to any lint: it names an atomic type, an ordering, a fence, a cell, a
-/// volatile access or a count of owners, in code or in a comment. A file without any of these words is not parsed
-/// unless a fact asks for it.
+/// volatile access or a count of owners, in code or in a comment, or it promises that a generic type is `Send` or
+/// `Sync`. A file without any of these words is not parsed unless a fact asks for it.
 pub fn mentions_atomics(text: &str) -> bool {
     static WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
         // `tomic` is `Atomic` and `atomic`.
@@ -144,7 +144,25 @@ pub fn mentions_atomics(text: &str) -> bool {
         // Only leftmost search has the vectorised prefilter.
         AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(words).expect("a few short words fit")
     });
-    WORDS.is_match(text)
+    WORDS.is_match(text) || promises_for_generics(text)
+}
+
+/// Whether a text has an `unsafe impl<…> Send` or `Sync`.
+fn promises_for_generics(text: &str) -> bool {
+    memchr::memmem::find_iter(text.as_bytes(), "unsafe impl<").any(|at| {
+        let head = &text[at..];
+        let head = &head[..head.find(['{', ';']).unwrap_or(head.len())];
+        let mut words = head.split_whitespace();
+        let mut last = "";
+        let promised = loop {
+            match words.next() {
+                None => break "",
+                Some("for") => break last,
+                Some(word) => last = word,
+            }
+        };
+        promised.ends_with("Send") || promised.ends_with("Sync")
+    })
 }
 
 /// Identifies a module in [`CrateSources::modules`].

@@ -306,6 +306,7 @@ pub(crate) fn sound_out(program: &Program<'_>, tests: bool) {
             }
         }
     }
+    owners.extend(program.def_ids().filter_map(|def| super::transfer::promised_for(program, def)));
     let mut seen: FxHashSet<DefId> = FxHashSet::default();
     while let Some(adt) = owners.pop() {
         if seen.insert(adt)

@@ -294,7 +294,9 @@ impl Facts<'_> {
     fn is_replaced(&self, location: LocId) -> bool {
         self.shared_writes(location).any(|w: OpId| {
             let op = self.op(w);
-            op.kind == AtomicOpKind::Swap || op.kind.is_cas() && !self.expects_nothing(w)
+            // A CAS that frees nothing has put an object where none was, by whatever mark that is known.
+            let replaces = || !self.expects_nothing(w) && self.frees_what_was_taken(location);
+            op.kind == AtomicOpKind::Swap || op.kind.is_cas() && replaces()
         })
     }
 

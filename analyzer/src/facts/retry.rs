@@ -141,12 +141,21 @@ impl Facts<'_> {
         let changes = |value: ValueId| match self.value(body, value) {
             ValueKind::Item(_) => true,
             ValueKind::Phi(ops) => ops.iter().any(|(block, _)| loop_within(b, b.blocks[block.index()].in_loop, l)),
-            ValueKind::Part { .. } => self.flows_into(body, value).other && self.derived_from_item(body, value),
+            ValueKind::Part { .. } => {
+                self.flows_into(body, value).other && self.derived_from_item(body, value)
+                    // `if let Node(n) = node`, where each round goes on to another `node`.
+                    || self.derived_from_phi(body, value, l)
+            }
             ValueKind::Event(e) => {
                 // Computed anew in each round: another slot, unless it is the same lookup of the same thing.
                 let block = self.event(body, *e).block;
                 loop_within(b, b.blocks[block.index()].in_loop, l)
-                    && matches!(self.event(body, *e).kind, EventKind::Atomic(_))
+                    && match &self.event(body, *e).kind {
+                        EventKind::Atomic(_) => true,
+                        // `node.as_leaf()`, where each round goes on to another `node`.
+                        EventKind::Call(_) => self.derived_from_phi(body, value, l),
+                        _ => false,
+                    }
             }
             _ => false,
         };

@@ -4,14 +4,13 @@
 //! once needs `T: Sync`. What an API can do is read from its signatures: methods, associated types of `Deref` and
 //! iterators, closures that are handed a `T`.
 
-use rustc_hash::FxHashMap;
-
 use super::Facts;
 use crate::ir::{
-    Base, Bound, Callee, EventKind, Function, GenericKind, Generics, ItemKind, Place, Receiver, Ty, ValueKind, Vis,
+    Base, Bound, Callee, EventKind, Field, Function, GenericKind, Generics, ItemKind, Place, Receiver, Terminator, Ty,
+    ValueKind, Vis,
 };
 use crate::resolve::calls::Target;
-use crate::resolve::{Atomic, BodyId, DefId, Known, Res, Type};
+use crate::resolve::{BodyId, DefId, Known, Program, Res, Type};
 
 const MAX_DEPTH: u32 = 8;
 
@@ -38,6 +37,12 @@ pub struct Passage {
     pub what: What,
     /// By `&self`: several threads can call it at once.
     pub by_shared: bool,
+    /// It comes out, rather than only going in.
+    pub out: bool,
+    /// The caller answers for it: an `unsafe fn`.
+    pub is_unsafe: bool,
+    /// By a handle that the type gives: `map.write().insert(key, value)`.
+    pub by_handle: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +69,7 @@ pub struct Asked {
 }
 
 impl Asked {
-    fn or(self, other: Asked) -> Asked {
+    pub(super) fn or(self, other: Asked) -> Asked {
         Asked {
             send: self.send || other.send,
             sync: self.sync || other.sync,
@@ -113,7 +118,7 @@ impl Facts<'_> {
     }
 
     /// The name that an impl gives the parameter.
-    fn name_in_impl(&self, imp: DefId, adt: DefId, position: usize) -> Option<String> {
+    pub(super) fn name_in_impl(&self, imp: DefId, adt: DefId, position: usize) -> Option<String> {
         let ItemKind::Impl(i) = &self.program.def(imp).item.kind else { return None };
         match self.program.lower_type(imp, &i.self_ty).peeled() {
             Type::Adt(d, args) if *d == adt => match args.get(position) {
@@ -124,7 +129,7 @@ impl Facts<'_> {
         }
     }
 
-    fn asked(&self, context: DefId, generics: &Generics, name: &str) -> Asked {
+    pub(super) fn asked(&self, context: DefId, generics: &Generics, name: &str) -> Asked {
         let mut asked = Asked::default();
         for p in generics.params.iter().filter(|p| p.name == name) {
             asked = asked.or(self.implied(context, &p.bounds, 0));
@@ -143,7 +148,7 @@ impl Facts<'_> {
         asked
     }
 
-    fn implied(&self, context: DefId, bounds: &[Bound], depth: u32) -> Asked {
+    pub(super) fn implied(&self, context: DefId, bounds: &[Bound], depth: u32) -> Asked {
         let mut asked = Asked::default();
         for b in bounds.iter().filter(|b| !b.maybe) {
             let one = match b.path.last() {
@@ -195,16 +200,142 @@ impl Facts<'_> {
             let by_shared = match &f.receiver {
                 Some(Receiver::Ref) => true,
                 Some(Receiver::Typed(ty)) => self.program.lower_type(function, ty).is_shared_pointer(),
+                // `fn get(this: &Self)`
+                None => f.params.first().is_some_and(|(_, ty)| {
+                    let ty = self.program.lower_type(function, ty);
+                    matches!(&ty, Type::Ref { mutable: false, inner } if matches!(**inner, Type::Adt(d, _) if d == adt))
+                }),
                 _ => false,
             };
-            for what in self.what_passes(function, f, &name, asked.clone) {
+            let is_unsafe = f.is_unsafe;
+            let own = self.what_passes(function, f, &name, asked.clone);
+            if self.has_thread_token(function, f) {
+                continue;
+            }
+            for &(what, out) in &own {
                 if what != What::Value && self.is_thread_local(function) {
                     continue;
                 }
-                found.push((Passage { function, what, by_shared }, asked));
+                found.push((Passage { function, what, by_shared, out, is_unsafe, by_handle: false }, asked));
+            }
+            if own.iter().any(|(what, _)| *what == What::Value) {
+                continue;
+            }
+            if self.is_made_inside(function, f, &name) && !self.is_thread_local(function) {
+                found.push((
+                    Passage { function, what: What::Value, by_shared, out: false, is_unsafe, by_handle: false },
+                    asked,
+                ));
+            }
+            for (step, what, out, more) in self.passages_of_handle(adt, function, f, &name) {
+                let passage = Passage { function: step, what, by_shared, out, is_unsafe, by_handle: true };
+                found.push((passage, asked.or(more)));
             }
         }
         found
+    }
+
+    /// Whether a closure that the function is given makes a value that stays: `get_or_init(&self, || value)`.
+    fn is_made_inside(&self, function: DefId, f: &Function, name: &str) -> bool {
+        closure_bounds(f).into_iter().any(|bound| {
+            let Some(segment) = bound.path.segments.last().filter(|s| s.args.is_empty() && is_closure(bound)) else {
+                return false;
+            };
+            let Some(output) = segment.output.as_deref() else { return false };
+            let mut made = Vec::new();
+            self.passing(&self.program.lower_type(function, output), name, false, 0, &mut made);
+            made.contains(&What::Value)
+        })
+    }
+
+    /// What the methods of a handle pass that a function gives and that borrows from the type: a write guard with
+    /// `insert`, an iterator.
+    fn passages_of_handle(
+        &self,
+        adt: DefId,
+        function: DefId,
+        f: &Function,
+        name: &str,
+    ) -> Vec<(DefId, What, bool, Asked)> {
+        let mut found = Vec::new();
+        let Some((handle, position)) = self.handle_given(&self.program.lower_type(function, &f.ret), name) else {
+            return found;
+        };
+        if handle == adt || f.receiver.is_none() || self.program.implements(handle, "Deref") {
+            return found;
+        }
+        for step in self.program.functions_of(handle) {
+            let d = self.program.def(step);
+            let (Some(g), Some(imp)) = (self.program.function(step), d.parent) else { continue };
+            let public = d.item.vis == Vis::Pub || self.program.implemented_trait(step) == Some("Iterator");
+            if d.is_test || !public || g.is_unsafe || g.receiver.is_none() {
+                continue;
+            }
+            let Some(inner) = self.name_in_impl(imp, handle, position) else { continue };
+            let asked = self.asked_by_impl(imp, handle, position).or(self.asked(step, &g.generics, &inner));
+            let iterates = d.item.name == "next" && self.program.implemented_trait(step) == Some("Iterator");
+            for (what, out) in self.what_passes(step, g, &inner, asked.clone) {
+                // References that a guard gives may be all one thread's; those of an iterator come from `&self`.
+                if what == What::Value || iterates && !self.holds_guard(handle) {
+                    found.push((step, what, out, asked));
+                }
+            }
+        }
+        found
+    }
+
+    /// The type with a lifetime that a function gives (by itself, in an `Option` or a `Result`), and where the
+    /// parameter stands among its arguments.
+    fn handle_given(&self, ty: &Type, name: &str) -> Option<(DefId, usize)> {
+        match ty {
+            Type::Known(Known::Option | Known::Result | Known::Box, args) => self.handle_given(args.first()?, name),
+            Type::Adt(handle, args) => {
+                let borrows = self.generics_of_type(*handle)?.params.iter().any(|p| p.kind == GenericKind::Lifetime);
+                let position = args.iter().position(|a| matches!(a, Type::Param(p) if p == name))?;
+                borrows.then_some((*handle, position))
+            }
+            _ => None,
+        }
+    }
+
+    fn holds_guard(&self, adt: DefId) -> bool {
+        fn has_guard(ty: &Type) -> bool {
+            match ty {
+                Type::Known(Known::Guard | Known::ReadGuard, _) => true,
+                Type::Known(_, args) | Type::External(_, args) | Type::Tuple(args) | Type::Adt(_, args) => {
+                    args.iter().any(has_guard)
+                }
+                Type::Unknown => true,
+                _ => false,
+            }
+        }
+        self.struct_of(adt).is_none_or(|s| s.fields.iter().any(|f| has_guard(&self.program.lower_type(adt, &f.ty))))
+    }
+
+    /// Whether a function is given, or gives, something that cannot leave the thread it was made on and so tells the
+    /// threads apart.
+    fn has_thread_token(&self, function: DefId, f: &Function) -> bool {
+        let given = self.program.lower_type(function, &f.ret);
+        let given = match &given {
+            Type::Known(Known::Option | Known::Result, args) => args.first().unwrap_or(&given),
+            _ => &given,
+        };
+        self.is_thread_token(given)
+            || f.params.iter().any(|(_, ty)| self.is_thread_token(self.program.lower_type(function, ty).peeled_refs()))
+    }
+
+    fn is_thread_token(&self, ty: &Type) -> bool {
+        let Type::Adt(token, args) = ty else { return false };
+        let plain = !args.iter().any(|t| matches!(t, Type::Param(_)));
+        let marked = |field: &Field| match self.program.lower_type(*token, &field.ty) {
+            Type::Known(Known::PhantomData, args) => {
+                matches!(args.first(), Some(Type::Ptr { .. } | Type::Known(Known::Rc, _)))
+            }
+            _ => false,
+        };
+        plain
+            && self.marker_impls(*token, Marker::Send).is_empty()
+            && self.struct_of(*token).is_some_and(|s| s.fields.iter().any(marked))
     }
 
     /// Whether what a function gives belongs to the thread that calls it.
@@ -237,6 +368,28 @@ impl Facts<'_> {
         false
     }
 
+    /// Whether some function of the type first asserts where it is called from (`assert!(in_interrupt())`): such a
+    /// type keeps its values to one context by itself.
+    pub fn checks_its_context(&self, adt: DefId) -> bool {
+        self.program.functions_of(adt).any(|function| {
+            self.program.body_of(function).is_some_and(|body| {
+                let ir = &self.program.body(body).ir;
+                ir.blocks.iter().any(|block| {
+                    let Terminator::Branch { cond, otherwise, .. } = &block.term else { return false };
+                    let fails = ir.blocks[otherwise.index()].events.last().is_some_and(
+                        |e| matches!(&ir.events[e.index()].kind, EventKind::Macro(m) if m.diverges && !m.path.last().starts_with("debug")),
+                    );
+                    let ValueKind::Event(e) = &ir.values[cond.index()].kind else { return false };
+                    fails
+                        && matches!(
+                            &ir.events[e.index()].kind,
+                            EventKind::Call(call) if call.args.is_empty() && matches!(call.callee, Callee::Path(_))
+                        )
+                })
+            })
+        })
+    }
+
     /// Whether a body reads a `#[thread_local] static`.
     fn reads_thread_static(&self, body: BodyId) -> bool {
         self.program.body(body).ir.values.iter().any(|v| match &v.kind {
@@ -250,42 +403,40 @@ impl Facts<'_> {
         })
     }
 
-    fn what_passes(&self, function: DefId, f: &Function, name: &str, clones: bool) -> Vec<What> {
-        let mut found = Vec::new();
-        let ret = self.program.lower_type(function, &f.ret);
-        self.passing(&ret, name, true, 0, &mut found);
-        if clones {
-            // What comes out may be a copy that the calling thread made.
-            found.retain(|w| *w != What::Value);
-        }
+    /// What a function passes, and whether it comes out.
+    fn what_passes(&self, function: DefId, f: &Function, name: &str, clones: bool) -> Vec<(What, bool)> {
         // `Debug`, `PartialEq` and the like look at the value on the calling thread.
         if self.program.implemented_trait(function).is_some_and(|t| matches!(t, "Debug" | "Display" | "Clone")) {
             return Vec::new();
         }
+        let mut given = Vec::new();
+        let ret = self.program.lower_type(function, &f.ret);
+        self.passing(&ret, name, true, 0, &mut given);
+        if clones {
+            // What comes out may be a copy that the calling thread made.
+            given.retain(|w| *w != What::Value);
+        }
+        let mut found: Vec<(What, bool)> = given.into_iter().map(|w| (w, true)).collect();
         for (_, ty) in &f.params {
             let ty = self.program.lower_type(function, ty);
             if !matches!(ty, Type::Ref { .. } | Type::Ptr { .. }) {
                 let mut passed = Vec::new();
                 self.passing(&ty, name, false, 0, &mut passed);
-                found.extend(passed.into_iter().filter(|w| *w == What::Value));
+                found.extend(passed.into_iter().filter(|w| *w == What::Value).map(|w| (w, false)));
             }
         }
-        let generic = f.generics.params.iter().flat_map(|p| &p.bounds);
-        for bound in generic.chain(f.generics.predicates.iter().flat_map(|p| &p.1)) {
-            self.passing_to_closure(function, bound, name, &mut found);
+        let mut handed = Vec::new();
+        for bound in closure_bounds(f) {
+            self.passing_to_closure(function, bound, name, &mut handed);
         }
-        for (_, ty) in &f.params {
-            if let Ty::Impl(bounds) | Ty::Dyn(bounds) = ty {
-                bounds.iter().for_each(|b| self.passing_to_closure(function, b, name, &mut found));
-            }
-        }
+        found.extend(handed.into_iter().map(|w| (w, true)));
         found.dedup();
         found
     }
 
     /// What a closure parameter is handed comes out of the type.
     fn passing_to_closure(&self, function: DefId, bound: &Bound, name: &str, found: &mut Vec<What>) {
-        if !matches!(bound.path.last(), "Fn" | "FnMut" | "FnOnce") {
+        if !is_closure(bound) {
             return;
         }
         let args = bound.path.segments.last().map_or(&[][..], |s| &s.args);
@@ -363,101 +514,6 @@ impl Facts<'_> {
         })
     }
 
-    /// Whether every function that makes a value of the type asks for the bound.
-    pub fn constructors_ask(&self, adt: DefId, position: usize, marker: Marker) -> bool {
-        let mut any = false;
-        for function in self.program.functions_of(adt) {
-            let (Some(f), Some(imp)) = (self.program.function(function), self.program.def(function).parent) else {
-                continue;
-            };
-            if f.receiver.is_some() {
-                continue;
-            }
-            let ret = self.program.lower_type(function, &f.ret);
-            let makes = match &ret {
-                Type::Known(Known::Option | Known::Result | Known::Arc | Known::Box, a) => {
-                    matches!(a.first(), Some(Type::Adt(d, _)) if *d == adt)
-                }
-                Type::Adt(d, _) => *d == adt,
-                Type::Tuple(items) => items.iter().any(|t| matches!(t, Type::Adt(d, _) if *d == adt)),
-                _ => false,
-            };
-            if !makes {
-                continue;
-            }
-            any = true;
-            let Some(name) = self.name_in_impl(imp, adt, position) else { continue };
-            let asked = self.asked_by_impl(imp, adt, position).or(self.asked(function, &f.generics, &name));
-            if !asked.has(marker) && !asked.unknown {
-                return false;
-            }
-        }
-        any
-    }
-
-    /// Whether an atomic belongs to the type, directly or behind its pointers.
-    pub fn reaches_atomic(&self, adt: DefId) -> bool {
-        let mut seen = vec![adt];
-        let mut next = 0;
-        while let Some(&at) = seen.get(next) {
-            next += 1;
-            if next > 64 {
-                return false;
-            }
-            let fields: Vec<&Ty> = match &self.program.def(at).item.kind {
-                ItemKind::Struct(s) | ItemKind::Union(s) => s.fields.iter().map(|f| &f.ty).collect(),
-                ItemKind::Enum(e) => e.variants.iter().flat_map(|v| v.fields.iter().map(|f| &f.ty)).collect(),
-                _ => continue,
-            };
-            for ty in fields {
-                if holds_atomic(&self.program.lower_type(at, ty), &mut seen) {
-                    return true;
-                }
-            }
-        }
-        false
-    }
-
-    /// Whether an atomic lies in the type itself, beside a cell or pointer that leads to the parameter (or is one).
-    pub fn is_built_on_atomic(&self, adt: DefId, name: &str) -> bool {
-        let Some(s) = self.struct_of(adt) else { return false };
-        let types: Vec<Type> = s.fields.iter().map(|f| self.program.lower_type(adt, &f.ty)).collect();
-        let atomic = types.iter().any(|t| self.program.as_atomic(t).is_some() && !t.is_shared_pointer());
-        atomic && types.iter().any(|t| mentions(t, name))
-    }
-
-    /// Whether the parameter lies in an `UnsafeCell`, so that its `Sync` is all the type's own doing.
-    pub fn holds_in_cell(&self, adt: DefId, name: &str) -> bool {
-        fn in_cell(ty: &Type, name: &str) -> bool {
-            match ty {
-                Type::Known(Known::UnsafeCell, args) => args.iter().any(|t| mentions(t, name)),
-                Type::Known(_, args) | Type::Tuple(args) | Type::Adt(_, args) => args.iter().any(|t| in_cell(t, name)),
-                Type::Ref { inner, .. } | Type::Array(inner, _) | Type::Slice(inner) => in_cell(inner, name),
-                _ => false,
-            }
-        }
-        self.struct_of(adt)
-            .is_some_and(|s| s.fields.iter().any(|f| in_cell(&self.program.lower_type(adt, &f.ty), name)))
-    }
-
-    /// Whether users cannot name the type and a type that holds it answers for both, or gives it an argument that is
-    /// no value of the user's.
-    pub fn is_shielded(&self, adt: DefId) -> bool {
-        self.is_shielded_at(adt, 0)
-    }
-
-    fn is_shielded_at(&self, adt: DefId, depth: u32) -> bool {
-        if depth > 4 || self.program.is_reachable(adt) {
-            return false;
-        }
-        let answers = |d: DefId| [Marker::Send, Marker::Sync].into_iter().any(|m| !self.marker_impls(d, m).is_empty());
-        let holders = self.holders.get_or_init(|| holders(self)).get(&adt);
-        holders
-            .into_iter()
-            .flatten()
-            .any(|&(holder, own)| holder != adt && (!own || answers(holder) || self.is_shielded_at(holder, depth + 1)))
-    }
-
     /// The impls of `Send` or `Sync` for a type; negative ones included.
     pub fn marker_impls(&self, adt: DefId, marker: Marker) -> Vec<DefId> {
         let impls = self.program.impls.get(&adt).map_or(&[][..], |v| v);
@@ -469,66 +525,38 @@ impl Facts<'_> {
     }
 }
 
-/// Per type of the analysed crates: the types with a field that holds it, and whether a parameter of theirs is among
-/// its arguments.
-pub(super) type Holders = FxHashMap<DefId, Vec<(DefId, bool)>>;
-
-fn holders(facts: &Facts<'_>) -> Holders {
-    let program = facts.program;
-    let mut holders = Holders::default();
-    for holder in program.def_ids() {
-        let fields: Vec<&Ty> = match &program.def(holder).item.kind {
-            ItemKind::Struct(s) | ItemKind::Union(s) => s.fields.iter().map(|f| &f.ty).collect(),
-            ItemKind::Enum(e) => e.variants.iter().flat_map(|v| v.fields.iter().map(|f| &f.ty)).collect(),
-            _ => continue,
-        };
-        for ty in fields {
-            held_types(&program.lower_type(holder, ty), &mut |adt, args| {
-                let own = args.iter().any(|a| matches!(a, Type::Param(_)));
-                holders.entry(adt).or_default().push((holder, own));
-            });
+/// The generic type that an `unsafe impl` promises to be `Send` or `Sync`; its functions' signatures are looked up.
+pub(super) fn promised_for(program: &Program<'_>, def: DefId) -> Option<DefId> {
+    let ItemKind::Impl(i) = &program.def(def).item.kind else { return None };
+    let promise = i.of_trait.as_ref().is_some_and(|t| matches!(t.last(), "Send" | "Sync"));
+    if !promise || i.generics.params.is_empty() {
+        return None;
+    }
+    let Type::Adt(adt, _) = program.lower_type(def, &i.self_ty) else { return None };
+    for function in program.functions_of(adt) {
+        if let Some(f) = program.function(function) {
+            program.lower_type(function, &f.ret);
         }
     }
-    holders
+    Some(adt)
 }
 
-/// Adds the types of the crate that `ty` mentions to `seen`; whether an atomic is among its parts.
-fn holds_atomic(ty: &Type, seen: &mut Vec<DefId>) -> bool {
-    match ty {
-        Type::Atomic(kind, _) => !matches!(kind, Atomic::ArcSwap | Atomic::ArcSwapOption | Atomic::Cell),
-        Type::Adt(adt, args) => {
-            if !seen.contains(adt) {
-                seen.push(*adt);
-            }
-            args.iter().any(|t| holds_atomic(t, seen))
-        }
-        Type::Known(_, args) | Type::External(_, args) | Type::Tuple(args) => {
-            args.iter().any(|t| holds_atomic(t, seen))
-        }
-        Type::Ref { inner, .. } | Type::Ptr { inner, .. } | Type::Slice(inner) | Type::Array(inner, _) => {
-            holds_atomic(inner, seen)
-        }
-        _ => false,
-    }
+/// The bounds on what a function is given, closures among them.
+fn closure_bounds(f: &Function) -> Vec<&Bound> {
+    let generic = f.generics.params.iter().flat_map(|p| &p.bounds);
+    let stated = generic.chain(f.generics.predicates.iter().flat_map(|p| &p.1));
+    let written = f.params.iter().flat_map(|(_, ty)| match ty {
+        Ty::Impl(bounds) | Ty::Dyn(bounds) => &bounds[..],
+        _ => &[],
+    });
+    stated.chain(written).collect()
 }
 
-/// Whether a type mentions a generic parameter.
-pub fn mentions(ty: &Type, name: &str) -> bool {
-    match ty {
-        Type::Param(p) => p == name,
-        Type::Atomic(_, inner)
-        | Type::Ref { inner, .. }
-        | Type::Ptr { inner, .. }
-        | Type::Slice(inner)
-        | Type::Array(inner, _) => mentions(inner, name),
-        Type::Adt(_, args) | Type::Known(_, args) | Type::External(_, args) | Type::Tuple(args) => {
-            args.iter().any(|t| mentions(t, name))
-        }
-        _ => false,
-    }
+fn is_closure(bound: &Bound) -> bool {
+    matches!(bound.path.last(), "Fn" | "FnMut" | "FnOnce")
 }
 
-fn mentions_name(ty: &Ty, name: &str) -> bool {
+pub(super) fn mentions_name(ty: &Ty, name: &str) -> bool {
     match ty {
         Ty::Path(p) => {
             let first = p.segments.first().is_some_and(|s| s.name == name);
@@ -578,23 +606,4 @@ fn is_silent_trait(path: &str) -> bool {
             | "Write"
             | "Error"
     )
-}
-
-/// Calls `each` with every type of the analysed crates that a type mentions, and its arguments.
-fn held_types(ty: &Type, each: &mut dyn FnMut(DefId, &[Type])) {
-    match ty {
-        Type::Adt(adt, args) => {
-            each(*adt, args);
-            args.iter().for_each(|t| held_types(t, each));
-        }
-        Type::Known(_, args) | Type::External(_, args) | Type::Tuple(args) => {
-            args.iter().for_each(|t| held_types(t, each));
-        }
-        Type::Atomic(_, inner)
-        | Type::Ref { inner, .. }
-        | Type::Ptr { inner, .. }
-        | Type::Slice(inner)
-        | Type::Array(inner, _) => held_types(inner, each),
-        _ => {}
-    }
 }

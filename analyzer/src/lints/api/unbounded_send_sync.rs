@@ -1,6 +1,7 @@
 //! `Send` and `Sync` promised for every `T`.
 
-use crate::facts::transfer::{Asked, Marker, Passage, What, mentions};
+use crate::facts::held::mentions;
+use crate::facts::transfer::{Asked, Marker, Passage, What};
 use crate::finding::{Finding, Label, Site};
 use crate::ir::{Item, ItemKind, Vis};
 use crate::lint::{Cx, declare_lint};
@@ -8,7 +9,8 @@ use crate::remedy::bounds;
 use crate::resolve::{Atomic, DefId, Known, Type};
 
 declare_lint! {
-    /// Finds types built on atomics that are `Send` or `Sync` for every `T`, although their API needs a bound on it.
+    /// Finds types that are shared between threads and are `Send` or `Sync` for every `T`, although their API needs a
+    /// bound on it.
     ///
     /// ## Why it matters
     ///
@@ -70,7 +72,10 @@ declare_lint! {
     ///
     /// ## Known limits
     ///
-    /// Only types with an atomic among their parts are looked at. What an API needs is read from its signatures.
+    /// Types with an atomic among their parts are looked at, and public types whose impl asks for no bound at all. What
+    /// an API needs is read from its signatures, those of the handles and iterators that it gives among them. Quiet for
+    /// types that keep their values to one thread: by `thread::current`, by an assertion about the caller, by a
+    /// parameter or result that cannot leave its thread.
     ///
     /// ## References
     ///
@@ -124,24 +129,28 @@ fn by_impl(cx: &Cx<'_>, adt: DefId, imp: DefId, promised: Marker, shielded: bool
     if i.negative || d.is_test {
         return None;
     }
+    let together = cx.facts.is_only_behind_arcs(adt);
     for (position, name) in cx.facts.parameters(adt).iter().enumerate() {
         let asked = cx.facts.asked_by_impl(imp, adt, position);
         // A trait from elsewhere may imply the bound; half a bound may be all that the type around needs.
         if asked.unknown || shielded && (asked.send || asked.sync) {
             continue;
         }
-        if !is_subject(cx, adt, name, asked) {
-            continue;
-        }
-        let has = |m| asked.has(m) || cx.facts.constructors_ask(adt, position, m);
-        let missing = missing(cx, adt, position, promised, has);
-        let excused = |m: &Missing| is_marker_only(cx, adt, position, name) || is_asked_at_exit(cx, adt, m);
-        if let Some(missing) = missing.filter(|m| !excused(m)) {
+        let Some(subject) = subject(cx, adt, name, asked) else { continue };
+        let has = |m| {
+            let by_other = |other: DefId| cx.facts.asked_by_impl(other, adt, position).has(m);
+            let beside = || [Marker::Send, Marker::Sync].into_iter().flat_map(|k| cx.facts.marker_impls(adt, k));
+            asked.has(m) || together && beside().any(by_other) || cx.facts.constructors_ask(adt, position, m)
+        };
+        let missing = missing(cx, adt, position, promised, has)
+            .filter(|m| subject == Subject::Shared || !m.passage.is_unsafe && !cx.facts.checks_its_context(adt));
+        if let Some(missing) = missing.filter(|m| !is_asked_at_exit(cx, adt, m)) {
             let site = Site { file: d.file, span: d.item.name_span };
             let type_name = &cx.facts.program.def(adt).item.name;
             let message = format!(
-                "`{type_name}<{name}>` is `{}` for every `{name}`, but {} needs `{name}: {}`",
+                "`{type_name}<{name}>` is `{}` for every `{}`, but {} needs `{name}: {}`",
                 promised.name(),
+                bounded_name(name, asked),
                 need(cx, &missing),
                 missing.marker.name()
             );
@@ -165,34 +174,36 @@ fn by_impl(cx: &Cx<'_>, adt: DefId, imp: DefId, promised: Marker, shielded: bool
     None
 }
 
-/// The parameter names what values are wrapped in, and no more: no field but a marker mentions it, and nothing gives a
-/// value of it out.
-fn is_marker_only(cx: &Cx<'_>, adt: DefId, position: usize, name: &str) -> bool {
-    let program = cx.facts.program;
-    let ItemKind::Struct(s) = &program.def(adt).item.kind else { return false };
-    let marks = |ty: &Type| matches!(ty, Type::Known(Known::PhantomData, _)) || !mentions(ty, name);
-    let out = |p: &Passage| p.what != What::Value || gives_out(cx, p);
-    s.fields.iter().all(|f| marks(&program.lower_type(adt, &f.ty)))
-        && !cx.facts.passages(adt, position).iter().any(|(p, _)| out(p))
-}
-
 /// What only puts a value in asks for nothing where those functions that give values or references out ask for
 /// themselves, each in its own bounds.
 fn is_asked_at_exit(cx: &Cx<'_>, adt: DefId, missing: &Missing) -> bool {
-    let gives = |p: &Passage| p.what != What::Value || gives_out(cx, p);
+    let gives = |p: &Passage| p.what != What::Value || p.out;
     let asks = |position: usize| {
         cx.facts.passages(adt, position).iter().any(|(p, asked)| gives(p) && (asked.send || asked.sync))
     };
-    !gives_out(cx, &missing.passage) && (0..cx.facts.parameters(adt).len()).any(asks)
+    !missing.passage.out && (0..cx.facts.parameters(adt).len()).any(asks)
 }
 
-/// Whether the type hands its parameter out through an atomic; with no bound at all, a cell is enough.
-fn is_subject(cx: &Cx<'_>, adt: DefId, name: &str, asked: Asked) -> bool {
-    let in_cell = cx.facts.holds_in_cell(adt, name) && !asked.send && !asked.sync;
-    match cx.facts.program.def(adt).item.vis == Vis::Pub {
-        true => cx.facts.reaches_atomic(adt) || in_cell,
+/// What makes a type one that this lint looks at.
+#[derive(PartialEq)]
+enum Subject {
+    /// It hands its parameter out through an atomic.
+    Shared,
+    /// It promises for every parameter, which lies in a cell, under a lock or behind a pointer.
+    Unbounded,
+}
+
+fn subject(cx: &Cx<'_>, adt: DefId, name: &str, asked: Asked) -> Option<Subject> {
+    let public = cx.facts.program.def(adt).item.vis == Vis::Pub;
+    let shared = match public {
+        true => cx.facts.reaches_atomic(adt) && cx.facts.is_named_by_fields(adt, name),
         false => cx.facts.is_built_on_atomic(adt, name),
+    };
+    if shared {
+        return Some(Subject::Shared);
     }
+    let bounded = asked.send || asked.sync;
+    (public && !bounded && cx.facts.holds_parameter(adt, name)).then_some(Subject::Unbounded)
 }
 
 /// The bound that some function of the API needs for this promise to hold.
@@ -204,8 +215,16 @@ fn missing(
     has: impl Fn(Marker) -> bool,
 ) -> Option<Missing> {
     let passages = cx.facts.passages(adt, position);
+    let half = has(Marker::Send) || has(Marker::Sync);
+    let name = &cx.facts.parameters(adt)[position];
+    if !passages.iter().any(|(p, _)| p.out) && !cx.facts.holds_parameter(adt, name) {
+        // What only goes in, and is not kept, stays with the thread that gave it.
+        return None;
+    }
     let find = |marker: Marker, fits: &dyn Fn(&Passage) -> bool| {
-        let open = passages.iter().find(|(p, asked)| fits(p) && !asked.has(marker) && !asked.unknown);
+        // Whoever asks for one bound has thought about it: what a handle does then weighs too little.
+        let told = |p: &Passage| !p.by_handle || !half;
+        let open = passages.iter().find(|(p, asked)| told(p) && fits(p) && !asked.has(marker) && !asked.unknown);
         open.map(|(p, _)| Missing { marker, passage: *p })
     };
     // A lock with guards of both kinds lets several readers in; one with a single kind may be reentrant.
@@ -230,7 +249,7 @@ fn missing(
                 let send = find(Marker::Send, &moves);
                 let refers = |p: &Passage| p.what != What::Value;
                 return match has(Marker::Sync) {
-                    true => send.filter(|m| gives_out(cx, &m.passage)),
+                    true => find(Marker::Send, &|p| moves(p) && p.out),
                     false => send.or_else(|| find(Marker::Sync, &refers)),
                 };
             }
@@ -241,12 +260,11 @@ fn missing(
     }
 }
 
-/// The function gives a value back, rather than only taking one in.
-fn gives_out(cx: &Cx<'_>, passage: &Passage) -> bool {
-    cx.facts
-        .program
-        .function(passage.function)
-        .is_some_and(|f| !matches!(&f.ret, crate::ir::Ty::Tuple(t) if t.is_empty()))
+/// `T`, or `T: Sync` where the impl asks for that.
+fn bounded_name(name: &str, asked: Asked) -> String {
+    let bounds: Vec<&str> =
+        [Marker::Send, Marker::Sync].into_iter().filter(|m| asked.has(*m)).map(Marker::name).collect();
+    if bounds.is_empty() { name.to_owned() } else { format!("{name}: {}", bounds.join(" + ")) }
 }
 
 /// Cloning gives another handle to the same value rather than another value.

@@ -136,6 +136,7 @@ fn relied_upon(facts: &Facts<'_>, body: BodyId, decision: &Decision, seen: &Seen
         && seen.orders.lacks_acquire()
         && facts.is_compared_with(body, seen, &[1, 2])
         && !decision.flows.is_constant()
+        && !facts.is_debug_assertion(body, decision)
         && !facts.is_guarded(location, seen.op)
         && !facts.acquires_in_helper(seen)
         // The other count of the same object was acquired before.

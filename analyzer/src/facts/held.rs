@@ -1,0 +1,211 @@
+//! How a generic type holds its parameter: beside an atomic, in a cell, as a tag only; and which types hold the type.
+
+use rustc_hash::FxHashMap;
+
+use super::Facts;
+use super::transfer::Marker;
+use crate::ir::{ItemKind, Ty, Vis};
+use crate::resolve::{Atomic, DefId, Known, Type};
+
+impl Facts<'_> {
+    /// Whether a field holds the parameter, or leads to it, other than by a marker.
+    pub fn holds_parameter(&self, adt: DefId, name: &str) -> bool {
+        self.fields_mention(adt, &|ty| mentions_beyond_markers(ty, name))
+    }
+
+    /// Whether any field mentions the parameter, a marker included.
+    pub fn is_named_by_fields(&self, adt: DefId, name: &str) -> bool {
+        self.fields_mention(adt, &|ty| mentions(ty, name))
+    }
+
+    fn fields_mention(&self, adt: DefId, test: &dyn Fn(&Type) -> bool) -> bool {
+        let fields: Vec<&Ty> = match &self.program.def(adt).item.kind {
+            ItemKind::Struct(s) | ItemKind::Union(s) => s.fields.iter().map(|f| &f.ty).collect(),
+            ItemKind::Enum(e) => e.variants.iter().flat_map(|v| v.fields.iter().map(|f| &f.ty)).collect(),
+            _ => return false,
+        };
+        fields.into_iter().any(|ty| match self.program.lower_type(adt, ty) {
+            Type::Unknown => true,
+            ty => test(&ty),
+        })
+    }
+
+    /// Whether the type is not public and is only ever held behind an `Arc` or an epoch pointer: those are
+    /// `Send` and `Sync` if the type is both, so that either promise takes the bounds of the other for granted. (A
+    /// file that names no atomic may hold it too, and is not read: so a type that nothing holds is taken for one.)
+    pub fn is_only_behind_arcs(&self, adt: DefId) -> bool {
+        if self.program.def(adt).item.vis == Vis::Pub {
+            return false;
+        }
+        let holders = self.holders.get_or_init(|| holders(self)).get(&adt);
+        holders.is_none_or(|h| {
+            h.iter().all(|&(holder, _)| {
+                !self.fields_mention(holder, &|ty| matches!(ty, Type::Unknown) || holds_bare(ty, adt))
+            })
+        })
+    }
+
+    /// Whether an atomic belongs to the type, directly or behind its pointers.
+    pub fn reaches_atomic(&self, adt: DefId) -> bool {
+        let mut seen = vec![adt];
+        let mut next = 0;
+        while let Some(&at) = seen.get(next) {
+            next += 1;
+            if next > 64 {
+                return false;
+            }
+            let fields: Vec<&Ty> = match &self.program.def(at).item.kind {
+                ItemKind::Struct(s) | ItemKind::Union(s) => s.fields.iter().map(|f| &f.ty).collect(),
+                ItemKind::Enum(e) => e.variants.iter().flat_map(|v| v.fields.iter().map(|f| &f.ty)).collect(),
+                _ => continue,
+            };
+            for ty in fields {
+                if holds_atomic(&self.program.lower_type(at, ty), &mut seen) {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Whether an atomic lies in the type itself, beside a cell or pointer that leads to the parameter (or is one).
+    pub fn is_built_on_atomic(&self, adt: DefId, name: &str) -> bool {
+        let Some(s) = self.struct_of(adt) else { return false };
+        let types: Vec<Type> = s.fields.iter().map(|f| self.program.lower_type(adt, &f.ty)).collect();
+        let atomic = types.iter().any(|t| self.program.as_atomic(t).is_some() && !t.is_shared_pointer());
+        atomic && types.iter().any(|t| mentions(t, name))
+    }
+
+    /// Whether the parameter lies in an `UnsafeCell`, so that its `Sync` is all the type's own doing.
+    pub fn holds_in_cell(&self, adt: DefId, name: &str) -> bool {
+        fn in_cell(ty: &Type, name: &str) -> bool {
+            match ty {
+                Type::Known(Known::UnsafeCell, args) => args.iter().any(|t| mentions(t, name)),
+                Type::Known(_, args) | Type::Tuple(args) | Type::Adt(_, args) => args.iter().any(|t| in_cell(t, name)),
+                Type::Ref { inner, .. } | Type::Array(inner, _) | Type::Slice(inner) => in_cell(inner, name),
+                _ => false,
+            }
+        }
+        self.struct_of(adt)
+            .is_some_and(|s| s.fields.iter().any(|f| in_cell(&self.program.lower_type(adt, &f.ty), name)))
+    }
+
+    /// Whether users cannot name the type and a type that holds it answers for both, or gives it an argument that is
+    /// no value of the user's.
+    pub fn is_shielded(&self, adt: DefId) -> bool {
+        self.is_shielded_at(adt, 0)
+    }
+
+    fn is_shielded_at(&self, adt: DefId, depth: u32) -> bool {
+        if depth > 4 || self.program.is_reachable(adt) {
+            return false;
+        }
+        let answers = |d: DefId| [Marker::Send, Marker::Sync].into_iter().any(|m| !self.marker_impls(d, m).is_empty());
+        let holders = self.holders.get_or_init(|| holders(self)).get(&adt);
+        holders
+            .into_iter()
+            .flatten()
+            .any(|&(holder, own)| holder != adt && (!own || answers(holder) || self.is_shielded_at(holder, depth + 1)))
+    }
+}
+
+/// Per type of the analysed crates: the types with a field that holds it, and whether a parameter of theirs is among
+/// its arguments.
+pub(super) type Holders = FxHashMap<DefId, Vec<(DefId, bool)>>;
+
+fn holders(facts: &Facts<'_>) -> Holders {
+    let program = facts.program;
+    let mut holders = Holders::default();
+    for holder in program.def_ids() {
+        let fields: Vec<&Ty> = match &program.def(holder).item.kind {
+            ItemKind::Struct(s) | ItemKind::Union(s) => s.fields.iter().map(|f| &f.ty).collect(),
+            ItemKind::Enum(e) => e.variants.iter().flat_map(|v| v.fields.iter().map(|f| &f.ty)).collect(),
+            _ => continue,
+        };
+        for ty in fields {
+            held_types(&program.lower_type(holder, ty), &mut |adt, args| {
+                let own = args.iter().any(|a| matches!(a, Type::Param(_)));
+                holders.entry(adt).or_default().push((holder, own));
+            });
+        }
+    }
+    holders
+}
+
+/// Adds the types of the crate that `ty` mentions to `seen`; whether an atomic is among its parts.
+fn holds_atomic(ty: &Type, seen: &mut Vec<DefId>) -> bool {
+    match ty {
+        Type::Atomic(kind, _) => !matches!(kind, Atomic::ArcSwap | Atomic::ArcSwapOption | Atomic::Cell),
+        Type::Adt(adt, args) => {
+            if !seen.contains(adt) {
+                seen.push(*adt);
+            }
+            args.iter().any(|t| holds_atomic(t, seen))
+        }
+        Type::Known(_, args) | Type::External(_, args) | Type::Tuple(args) => {
+            args.iter().any(|t| holds_atomic(t, seen))
+        }
+        Type::Ref { inner, .. } | Type::Ptr { inner, .. } | Type::Slice(inner) | Type::Array(inner, _) => {
+            holds_atomic(inner, seen)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a type mentions a generic parameter.
+pub fn mentions(ty: &Type, name: &str) -> bool {
+    match ty {
+        Type::Param(p) => p == name,
+        Type::Atomic(_, inner)
+        | Type::Ref { inner, .. }
+        | Type::Ptr { inner, .. }
+        | Type::Slice(inner)
+        | Type::Array(inner, _) => mentions(inner, name),
+        Type::Adt(_, args) | Type::Known(_, args) | Type::External(_, args) | Type::Tuple(args) => {
+            args.iter().any(|t| mentions(t, name))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a type holds another one elsewhere than behind an `Arc` or an epoch pointer.
+fn holds_bare(ty: &Type, adt: DefId) -> bool {
+    match ty {
+        Type::Known(Known::Arc, _) | Type::Atomic(Atomic::Epoch, _) => false,
+        Type::Adt(d, args) => *d == adt || args.iter().any(|t| holds_bare(t, adt)),
+        Type::Known(_, args) | Type::External(_, args) | Type::Tuple(args) => args.iter().any(|t| holds_bare(t, adt)),
+        Type::Atomic(_, inner)
+        | Type::Ref { inner, .. }
+        | Type::Ptr { inner, .. }
+        | Type::Slice(inner)
+        | Type::Array(inner, _) => holds_bare(inner, adt),
+        _ => false,
+    }
+}
+
+fn mentions_beyond_markers(ty: &Type, name: &str) -> bool {
+    match ty {
+        Type::Known(Known::PhantomData, _) => false,
+        Type::Known(_, args) | Type::Tuple(args) => args.iter().any(|t| mentions_beyond_markers(t, name)),
+        _ => mentions(ty, name),
+    }
+}
+
+/// Calls `each` with every type of the analysed crates that a type mentions, and its arguments.
+fn held_types(ty: &Type, each: &mut dyn FnMut(DefId, &[Type])) {
+    match ty {
+        Type::Adt(adt, args) => {
+            each(*adt, args);
+            args.iter().for_each(|t| held_types(t, each));
+        }
+        Type::Known(_, args) | Type::External(_, args) | Type::Tuple(args) => {
+            args.iter().for_each(|t| held_types(t, each));
+        }
+        Type::Atomic(_, inner)
+        | Type::Ref { inner, .. }
+        | Type::Ptr { inner, .. }
+        | Type::Slice(inner)
+        | Type::Array(inner, _) => held_types(inner, each),
+        _ => {}
+    }
+}
