@@ -59,7 +59,7 @@ const TABLE: &[(&str, (u32, u32, u32))] = &[
     ("refcount_overflow", (0, 5, 0)),
     ("relaxed_cas_failure", (2, 0, 0)),
     ("relaxed_lock", (3, 0, 0)),
-    ("relaxed_publication", (2, 0, 3)),
+    ("relaxed_publication", (2, 0, 2)),
     ("seqlock_misuse", (1, 0, 0)),
     ("side_effects_in_cas_loop", (1, 2, 1)),
     ("spin_in_async", (0, 2, 0)),
@@ -68,7 +68,7 @@ const TABLE: &[(&str, (u32, u32, u32))] = &[
     ("strong_cas_in_loop", (12, 0, 0)),
     ("torn_snapshot", (1, 10, 1)),
     ("unbounded_cas_retry", (5, 0, 0)),
-    ("unbounded_send_sync", (11, 2, 0)),
+    ("unbounded_send_sync", (17, 0, 0)),
     ("unpadded_hot_atomics", (5, 8, 0)),
     ("unpaired_ordering", (18, 1, 0)),
     // measured: end

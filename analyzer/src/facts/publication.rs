@@ -618,6 +618,7 @@ fn add_follow(
         || !op.kind.is_rmw() && facts.is_acquired_before(body, s.event, location)
         || op.kind.is_rmw() && facts.is_joined_before(body, s.event)
         || is_teardown(facts, body)
+        || asks_for_acquire(facts, body)
         || facts.is_own_element(&s.place)
         || matches!(how, How::Pointer(_)) && facts.is_link_behind_head(body, s)
         || facts.may_be_locked_by_callers(s.op)
@@ -654,6 +655,13 @@ fn is_teardown(facts: &Facts<'_>, body: BodyId) -> bool {
     let owner = facts.program.body(body).owner;
     facts.is_unsafe_fn(body)
         && facts.program.function(owner).is_some_and(|f| matches!(f.receiver, Some(Receiver::RefMut | Receiver::Value)))
+}
+
+/// An unsafe function that asks its caller to have acquired the data before.
+fn asks_for_acquire(facts: &Facts<'_>, body: BodyId) -> bool {
+    let docs = &facts.program.def(facts.program.body(body).owner).item.attrs;
+    let asks = |text: &str| text.contains("safety") && (text.contains("acquire") || text.contains("synchroniz"));
+    facts.is_unsafe_fn(body) && docs.iter().any(|a| a.path == "doc" && asks(&a.tokens.to_lowercase()))
 }
 
 /// The location is reached by a pointer that `get_mut` gave: nobody else has the structure now.
