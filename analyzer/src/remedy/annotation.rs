@@ -10,12 +10,23 @@ use crate::resolve::DefId;
 /// How the annotation is written on the fields of a struct: as an attribute where `#[concurrent]` acts on it, else in
 /// the form that compiles with no dependency.
 pub fn on_field(cx: &Cx<'_>, adt: DefId, word: &str) -> String {
-    let real = cx.facts.program.annotation(adt, Word::Concurrent).is_some_and(|a| !a.is_inert());
-    if real { format!("#[{word}]") } else { format!("#[cfg_attr(any(), atomic_lint::{word})]") }
+    if is_concurrent(cx, adt) { format!("#[{word}]") } else { format!("#[cfg_attr(any(), atomic_lint::{word})]") }
+}
+
+/// The struct stands under `#[concurrent]`, which acts on the attributes of its fields.
+pub fn is_concurrent(cx: &Cx<'_>, adt: DefId) -> bool {
+    cx.facts.program.annotation(adt, Word::Concurrent).is_some_and(|a| !a.is_inert())
+}
+
+pub fn annotate(cx: &Cx<'_>, adt: DefId, field: &Field, word: &str) -> Option<Fix> {
+    let title = format!("annotate the field: `{word}`");
+    let edits = vec![edit(cx, adt, field, word)];
+    let fix = Fix { title, applicability: Applicability::MachineApplicable, edits };
+    fix::is_sound(cx.sources, &fix).then_some(fix)
 }
 
 /// Writes it above the field, or before it where the field doesn't begin its line.
-pub fn annotate(cx: &Cx<'_>, adt: DefId, field: &Field, word: &str) -> Option<Fix> {
+pub fn edit(cx: &Cx<'_>, adt: DefId, field: &Field, word: &str) -> Edit {
     let file = cx.facts.program.def(adt).file;
     let text = &cx.sources.file(file).text;
     let start = own_start(text, field);
@@ -23,10 +34,7 @@ pub fn annotate(cx: &Cx<'_>, adt: DefId, field: &Field, word: &str) -> Option<Fi
     let indent = &text[line..start];
     let joint = if indent.trim().is_empty() { format!("\n{indent}") } else { " ".to_owned() };
     let span = Span::new(start as u32, start as u32);
-    let edit = Edit { site: Site { file, span }, replacement: format!("{}{joint}", on_field(cx, adt, word)) };
-    let title = format!("annotate the field: `{word}`");
-    let fix = Fix { title, applicability: Applicability::MachineApplicable, edits: vec![edit] };
-    fix::is_sound(cx.sources, &fix).then_some(fix)
+    Edit { site: Site { file, span }, replacement: format!("{}{joint}", on_field(cx, adt, word)) }
 }
 
 /// Behind the field's documentation and attributes: its visibility, or its name.

@@ -1,6 +1,6 @@
 //! A cache line of its own for a field, in its type and wherever one is made.
 
-use super::Mend;
+use super::{Mend, annotation};
 use crate::facts::Facts;
 use crate::facts::shards::Shards;
 use crate::finding::{Applicability, Edit, Fix, Site};
@@ -10,7 +10,7 @@ use crate::ir::{ItemKind, Span, ValueId, ValueKind};
 use crate::lint::Cx;
 use crate::resolve::{BodyId, DefId, Type};
 
-/// Wraps the types of fields, and the values that they are made of. Whether each use goes through `Deref` is for the
+/// Wraps the types of fields, by `#[padded]` under `#[concurrent]`, and the values that they are made of. Whether each use goes through `Deref` is for the
 /// compiler to say, and the wrapper may need a dependency, so a human has to look.
 pub fn wrap(cx: &Cx<'_>, adt: DefId, fields: &[String]) -> Option<Fix> {
     let facts = cx.facts;
@@ -25,7 +25,10 @@ pub fn wrap(cx: &Cx<'_>, adt: DefId, fields: &[String]) -> Option<Fix> {
         if text.is_empty() || text.contains("Padded") {
             return None;
         }
-        edits.push(Edit { site, replacement: format!("{}<{text}>", wrapper.path) });
+        edits.push(match annotation::is_concurrent(cx, adt) {
+            true => annotation::edit(cx, adt, field, "padded"),
+            false => Edit { site, replacement: format!("{}<{text}>", wrapper.path) },
+        });
     }
     for (body, value) in made(facts, adt) {
         let mut mend = Mend::new(cx, body);
@@ -161,6 +164,9 @@ impl Wrapper {
             ("crossbeam_utils::", "crossbeam_utils::CachePadded"),
             ("crossbeam::", "crossbeam::utils::CachePadded"),
         ];
+        if annotation::is_concurrent(cx, adt) {
+            return Wrapper { path: "atomic_lint::Padded", applicability: Applicability::MaybeIncorrect };
+        }
         let d = cx.facts.program.def(adt);
         let own = &cx.sources.file(d.file).text;
         // An import counts in its own file only, a dependency in the whole crate.

@@ -4,7 +4,7 @@ use super::{field_site, listed, maps, meeting, partners, who};
 use crate::facts::sharing::Conflict;
 use crate::finding::{Finding, Label};
 use crate::lint::{Cx, declare_lint};
-use crate::remedy::{padding, runtime};
+use crate::remedy::{annotation, padding, runtime};
 
 declare_lint! {
     /// Finds atomics of one type that different threads write often and that can lie on one cache line.
@@ -139,8 +139,11 @@ fn report(cx: &Cx<'_>, conflict: &Conflict) -> Option<Finding> {
     let ty = ty.map_or_else(|| "T".to_owned(), |span| cx.snippet(crate::finding::Site { file, span }));
     finding.fixes.extend(padding::wrap(cx, conflict.adt, &conflict.hot));
     finding.fixes.extend(runtime::ring(cx, conflict.adt, &conflict.hot));
-    finding.help = Some(format!(
-        "give each hot field a line of its own: `atomic_lint::Padded<{ty}>` or `crossbeam_utils::CachePadded<{ty}>`"
-    ));
+    finding.help = Some(match annotation::is_concurrent(cx, conflict.adt) {
+        true => "give each hot field a line of its own: `#[padded]` on it".to_owned(),
+        false => format!(
+            "give each hot field a line of its own: `atomic_lint::Padded<{ty}>` or `crossbeam_utils::CachePadded<{ty}>`"
+        ),
+    });
     Some(finding)
 }
