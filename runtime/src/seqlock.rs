@@ -291,7 +291,6 @@ impl<T: Plain> Drop for Write<'_, T> {
     fn drop(&mut self) {
         // Release: keeps what the last write published visible to the next Acquire in `try_read` or
         // `try_begin`. No word changed, so the old count is still the right one.
-        // atomic-lint: allow(store_clobbers_rmw) every CAS fails while the claim stands, and its holder stores
         self.lock.sequence.store(self.count, Ordering::Release);
     }
 }
