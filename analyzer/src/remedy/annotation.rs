@@ -18,6 +18,7 @@ pub fn is_concurrent(cx: &Cx<'_>, adt: DefId) -> bool {
     cx.facts.program.annotation(adt, Word::Concurrent).is_some_and(|a| !a.is_inert())
 }
 
+/// The fix that writes it, which changes nothing but what is promised.
 pub fn annotate(cx: &Cx<'_>, adt: DefId, field: &Field, word: &str) -> Option<Fix> {
     let title = format!("annotate the field: `{word}`");
     let edits = vec![edit(cx, adt, field, word)];
