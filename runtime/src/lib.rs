@@ -133,6 +133,8 @@ pub mod snapshot_pair;
 pub mod spsc;
 pub mod tagged;
 
+#[cfg(feature = "epoch")]
+mod blocks;
 mod lane;
 
 pub use backoff::{spin_until, Backoff};
