@@ -5,11 +5,13 @@
 //! an address leaves room for the index: whoever moves a position from one index to the next by a
 //! compare-and-swap owns the slot, and needs not have looked into the block before.
 
+#[cfg(atomic_lint_loom)]
 use crate::primitive::UnsafeCell;
 use core::mem::align_of;
 
-/// Slots in a block. Two in a model, so that a few operations need more than one block.
-pub(crate) const SLOTS: usize = if cfg!(atomic_lint_loom) { 2 } else { 32 };
+/// Slots in a block: as many as six bits of an address count. Two in a model, so that a few operations
+/// need more than one block.
+pub(crate) const SLOTS: usize = if cfg!(atomic_lint_loom) { 2 } else { 63 };
 
 /// A block and an index from 0 to [`SLOTS`], which stands for the end; or nowhere at all.
 pub(crate) struct Position<B>(*mut B);
@@ -66,6 +68,19 @@ impl<B> Position<B> {
     #[inline(always)]
     pub(crate) fn block(self) -> *mut B {
         self.0.cast::<u8>().wrapping_sub(self.index()).cast()
+    }
+
+    /// Where the index lies in a block: neighbours apart, so that threads which claim one after the
+    /// other don't write to one cache line. At the end none.
+    #[inline(always)]
+    pub(crate) fn slot(self) -> usize {
+        let index = self.index();
+        if cfg!(atomic_lint_loom) {
+            index
+        } else {
+            // Six bits rotated by four: a permutation in which 63 alone stays where it is.
+            (index << 4 | index >> 2) & 63
+        }
     }
 
     /// The next index in the same block.

@@ -50,7 +50,7 @@ pub use crossbeam_queue::{ArrayQueue, SegQueue};
 
 use crate::blocks::{Life, Position, SLOTS};
 use crate::epoch::{self, Domain, Guard};
-use crate::primitive::{argued, weaken, AtomicPtr, AtomicU8, Ordering, UnsafeCell};
+use crate::primitive::{argued, spin_loop, weaken, AtomicPtr, AtomicU8, Ordering, UnsafeCell};
 use crate::{Backoff, Padded, RefCount};
 use alloc::alloc::{alloc, handle_alloc_error, Layout};
 use alloc::boxed::Box;
@@ -275,16 +275,11 @@ impl<T> Queue<T> {
         // when the value is published, or skips it, and then this push is one of the block's users.
         let block = unsafe { &*place.block() };
         block.life.assert();
-        let slot = &block.slots[place.index()];
+        let slot = &block.slots[place.slot()];
         slot.put(value);
         // Release: publishes the value. Acquire on failure: the pop that skipped the slot counted
         // this push as a user of the block before. Partners: `pop_pinned`, `skip`.
-        match slot.state.compare_exchange(
-            EMPTY,
-            FULL,
-            argued(Ordering::Release, "queue-push"),
-            Ordering::Acquire,
-        ) {
+        match slot.state.compare_exchange(EMPTY, FULL, argued(Ordering::Release, "queue-push"), Ordering::Acquire) {
             Ok(_) => Ok(()),
             Err(_) => {
                 block.life.assert();
@@ -299,7 +294,7 @@ impl<T> Queue<T> {
     /// Links a block that starts with the value, or helps whoever was first and gives it back with
     /// the new tail.
     #[cold]
-    fn push_to_new_block(&self, value: T, guard: &Guard) -> Result<(), (T, Position<Block<T>>)> {
+    fn push_to_new_block(&self, value: T, _guard: &Guard) -> Result<(), (T, Position<Block<T>>)> {
         // Acquire: the last block is dereferenced. Partner: `swing_tail`.
         let tail = Position::from_word(self.tail.load(Ordering::Acquire));
         if tail.index() < SLOTS {
@@ -345,7 +340,7 @@ impl<T> Queue<T> {
             // SAFETY: the guard was pinned before the load, and blocks are retired after `head` has
             // moved on.
             let block = unsafe { &*head.block() };
-            let Some(slot) = block.slots.get(head.index()) else {
+            let Some(slot) = block.slots.get(head.slot()) else {
                 if self.enter_next_block(head, guard) {
                     continue;
                 }
@@ -367,7 +362,11 @@ impl<T> Queue<T> {
                 _ if self.tail.load(Ordering::Relaxed) == head.word() => return None,
                 // A push has claimed the slot and is about to publish. It gets some time for it.
                 _ if !patience.is_over() && !cfg!(atomic_lint_loom) => patience.spin(),
-                _ => self.skip(head, guard),
+                _ => {
+                    self.skip(head, guard);
+                    // The slot was skipped or published; if this thread doesn't see it yet, it will.
+                    spin_loop();
+                }
             }
         }
     }
@@ -375,16 +374,11 @@ impl<T> Queue<T> {
     /// Moves `head` past a slot; whether it was this thread that did.
     #[inline(always)]
     fn advance(&self, head: Position<Block<T>>) -> bool {
-        // Release: the next pop sees what this one has seen. Relaxed on failure: the caller reads
-        // everything again. Partner: the load of `head` in `pop_pinned`.
-        self.head
-            .compare_exchange(
-                head.word(),
-                head.next().word(),
-                argued(Ordering::Release, "queue-advance"),
-                Ordering::Relaxed,
-            )
-            .is_ok()
+        // Release: the next pop sees what this one has seen, above all who uses the block because of
+        // a skip. Relaxed on failure: the caller reads everything again. Partner: the load of `head`
+        // in `pop_pinned`.
+        let (from, to) = (head.word(), head.next().word());
+        self.head.compare_exchange(from, to, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
     /// Takes the slot away from the push that has claimed it and is held up, so that nobody waits
@@ -399,12 +393,8 @@ impl<T> Queue<T> {
         }
         // Release: the push that finds its slot skipped finds itself counted. Relaxed on failure:
         // the slot is looked at again. Partner: `publish`.
-        let skipped = block.slots[head.index()].state.compare_exchange(
-            EMPTY,
-            SKIPPED,
-            Ordering::Release,
-            Ordering::Relaxed,
-        );
+        let skipped =
+            block.slots[head.slot()].state.compare_exchange(EMPTY, SKIPPED, Ordering::Release, Ordering::Relaxed);
         if skipped.is_err() && !weaken("queue-skip") {
             self.leave(head.block(), guard);
         }
@@ -474,7 +464,7 @@ impl<T> Queue<T> {
             let head = Position::from_word(self.head.load(Ordering::Relaxed));
             // SAFETY: the block at `head` is a live box.
             let block = unsafe { &*head.block() };
-            let Some(slot) = block.slots.get(head.index()) else {
+            let Some(slot) = block.slots.get(head.slot()) else {
                 let next = block.next.load(Ordering::Relaxed);
                 if next.is_null() {
                     return None;
@@ -513,7 +503,7 @@ impl<T> Queue<T> {
         for index in head.index()..SLOTS {
             // Relaxed, here and below: observations; a slot that isn't full now wasn't full at the
             // first look either, so that is the moment. Partners: `publish`, `push_by`.
-            let state = block.slots[index].state.load(Ordering::Relaxed);
+            let state = block.slots[Position::new(head.block(), index).slot()].state.load(Ordering::Relaxed);
             if state == FULL {
                 return false;
             }

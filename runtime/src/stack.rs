@@ -159,7 +159,7 @@ impl<T> Stack<T> {
         // thread's own node has none yet.
         let block = unsafe { &*place.block() };
         block.life.assert();
-        let node = &block.nodes[place.index()];
+        let node = &block.nodes[place.slot()];
         // SAFETY: only the push that claimed a node writes it, before it links it.
         node.value.with_mut(|slot| unsafe { *slot = MaybeUninit::new(value) });
         // Relaxed: only stored as a link and compared, never dereferenced here.
@@ -260,7 +260,7 @@ impl<T> Stack<T> {
             // SAFETY: the guard was pinned before the load, so the block of a node reached from
             // `head` is not freed before it ends.
             let block = unsafe { &*head.block() };
-            let node = &block.nodes[head.index()];
+            let node = &block.nodes[head.slot()];
             // SAFETY: the link was written before the node was linked, and never again.
             let next = node.next.with(|next| unsafe { *next });
             // Relaxed on success: the node was acquired above, and what other pops need is
@@ -306,9 +306,10 @@ impl<T> Stack<T> {
         }
         // SAFETY: with exclusive access a linked node's block is a box that nobody else can reach.
         let block = unsafe { &*head.block() };
-        let node = &block.nodes[head.index()];
+        let node = &block.nodes[head.slot()];
         // SAFETY: a linked node holds a value and a link.
-        let (value, next) = unsafe { (node.value.with(|value| (*value).assume_init_read()), node.next.with(|next| *next)) };
+        let (value, next) =
+            unsafe { (node.value.with(|value| (*value).assume_init_read()), node.next.with(|next| *next)) };
         self.ends.head.store(next, Ordering::Relaxed);
         if block.left.fetch_sub(1, Ordering::Relaxed) == 1 {
             // SAFETY: no node of the block is linked any more, nor will one be.
