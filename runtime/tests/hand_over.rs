@@ -6,7 +6,6 @@
 mod support;
 
 use atomic_lint::{spsc, AtomicBitSet, FreeList, Packed};
-use std::collections::BTreeSet;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Mutex;
 use support::history::{check, Model};
