@@ -74,6 +74,14 @@ impl Backoff {
         Self { waits: 0 }
     }
 
+    /// For an operation that lost a race and writes several cache lines: its first wait is long enough
+    /// for the winner to do a few operations while the lines are its own.
+    #[cfg(feature = "epoch")]
+    #[inline]
+    pub(crate) const fn after_a_loss() -> Self {
+        Self { waits: 4 }
+    }
+
     /// Spins, each time twice as long up to a limit, and never gives up the processor.
     ///
     /// For waits that a running thread ends within nanoseconds.

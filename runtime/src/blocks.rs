@@ -70,19 +70,6 @@ impl<B> Position<B> {
         self.0.cast::<u8>().wrapping_sub(self.index()).cast()
     }
 
-    /// Where the index lies in a block: neighbours apart, so that threads which claim one after the
-    /// other don't write to one cache line. At the end none.
-    #[inline(always)]
-    pub(crate) fn slot(self) -> usize {
-        let index = self.index();
-        if cfg!(atomic_lint_loom) {
-            index
-        } else {
-            // Six bits rotated by four: a permutation in which 63 alone stays where it is.
-            (index << 4 | index >> 2) & 63
-        }
-    }
-
     /// The next index in the same block.
     #[inline(always)]
     pub(crate) fn next(self) -> Self {

@@ -236,6 +236,7 @@ impl<T> Queue<T> {
     fn push_by<G: Borrow<Guard>>(&self, mut value: T, pin: impl Fn() -> G) {
         // Relaxed, here and on failure below: only compared.
         let mut tail = Position::from_word(self.tail.load(Ordering::Relaxed));
+        let mut backoff = Backoff::after_a_loss();
         loop {
             if tail.index() == SLOTS {
                 match self.push_to_new_block(value, pin().borrow()) {
@@ -263,7 +264,10 @@ impl<T> Queue<T> {
                         tail = Position::from_word(self.tail.load(Ordering::Relaxed));
                     }
                 },
-                Err(now) => tail = Position::from_word(now),
+                Err(now) => {
+                    backoff.spin();
+                    tail = Position::from_word(now);
+                }
             }
         }
     }
@@ -275,7 +279,7 @@ impl<T> Queue<T> {
         // when the value is published, or skips it, and then this push is one of the block's users.
         let block = unsafe { &*place.block() };
         block.life.assert();
-        let slot = &block.slots[place.slot()];
+        let slot = &block.slots[place.index()];
         slot.put(value);
         // Release: publishes the value. Acquire on failure: the pop that skipped the slot counted
         // this push as a user of the block before. Partners: `pop_pinned`, `skip`.
@@ -332,6 +336,7 @@ impl<T> Queue<T> {
     #[inline]
     fn pop_pinned(&self, guard: &Guard) -> Option<T> {
         let mut patience = Backoff::new();
+        let mut backoff = Backoff::after_a_loss();
         loop {
             // Acquire: the block is dereferenced, and what the pops that moved `head` here had seen
             // of `tail` and of the block's users, this one sees too. Partners: `advance`,
@@ -340,7 +345,7 @@ impl<T> Queue<T> {
             // SAFETY: the guard was pinned before the load, and blocks are retired after `head` has
             // moved on.
             let block = unsafe { &*head.block() };
-            let Some(slot) = block.slots.get(head.slot()) else {
+            let Some(slot) = block.slots.get(head.index()) else {
                 if self.enter_next_block(head, guard) {
                     continue;
                 }
@@ -353,6 +358,7 @@ impl<T> Queue<T> {
                         // SAFETY: this thread moved `head` past a full slot.
                         return Some(unsafe { slot.take() });
                     }
+                    backoff.spin();
                 }
                 SKIPPED => {
                     self.advance(head);
@@ -394,7 +400,7 @@ impl<T> Queue<T> {
         // Release: the push that finds its slot skipped finds itself counted. Relaxed on failure:
         // the slot is looked at again. Partner: `publish`.
         let skipped =
-            block.slots[head.slot()].state.compare_exchange(EMPTY, SKIPPED, Ordering::Release, Ordering::Relaxed);
+            block.slots[head.index()].state.compare_exchange(EMPTY, SKIPPED, Ordering::Release, Ordering::Relaxed);
         if skipped.is_err() && !weaken("queue-skip") {
             self.leave(head.block(), guard);
         }
@@ -464,7 +470,7 @@ impl<T> Queue<T> {
             let head = Position::from_word(self.head.load(Ordering::Relaxed));
             // SAFETY: the block at `head` is a live box.
             let block = unsafe { &*head.block() };
-            let Some(slot) = block.slots.get(head.slot()) else {
+            let Some(slot) = block.slots.get(head.index()) else {
                 let next = block.next.load(Ordering::Relaxed);
                 if next.is_null() {
                     return None;
@@ -503,7 +509,7 @@ impl<T> Queue<T> {
         for index in head.index()..SLOTS {
             // Relaxed, here and below: observations; a slot that isn't full now wasn't full at the
             // first look either, so that is the moment. Partners: `publish`, `push_by`.
-            let state = block.slots[Position::new(head.block(), index).slot()].state.load(Ordering::Relaxed);
+            let state = block.slots[index].state.load(Ordering::Relaxed);
             if state == FULL {
                 return false;
             }

@@ -55,7 +55,7 @@ use crate::epoch::{self, Domain, Guard};
 #[cfg(feature = "std")]
 use crate::primitive::const_fn;
 use crate::primitive::{argued, AtomicPtr, AtomicUsize, Ordering, UnsafeCell};
-use crate::Padded;
+use crate::{Backoff, Padded};
 use alloc::alloc::{alloc, handle_alloc_error, Layout};
 use alloc::boxed::Box;
 use core::fmt;
@@ -159,11 +159,12 @@ impl<T> Stack<T> {
         // thread's own node has none yet.
         let block = unsafe { &*place.block() };
         block.life.assert();
-        let node = &block.nodes[place.slot()];
+        let node = &block.nodes[place.index()];
         // SAFETY: only the push that claimed a node writes it, before it links it.
         node.value.with_mut(|slot| unsafe { *slot = MaybeUninit::new(value) });
         // Relaxed: only stored as a link and compared, never dereferenced here.
         let mut head = self.ends.head.load(Ordering::Relaxed);
+        let mut backoff = Backoff::after_a_loss();
         loop {
             // SAFETY: as for the value.
             node.next.with_mut(|next| unsafe { *next = head });
@@ -176,7 +177,10 @@ impl<T> Stack<T> {
                 Ordering::Relaxed,
             ) {
                 Ok(_) => return,
-                Err(current) => head = current,
+                Err(now) => {
+                    backoff.spin();
+                    head = now;
+                }
             }
         }
     }
@@ -189,6 +193,7 @@ impl<T> Stack<T> {
     fn claim(&self) -> Position<Block<T>> {
         // Relaxed: only compared.
         let mut fresh = Position::from_word(self.ends.fresh.load(Ordering::Relaxed));
+        let mut backoff = Backoff::after_a_loss();
         while !fresh.is_none() && fresh.index() < SLOTS {
             // Acquire: the block as its maker left it. A claim by somebody else in between goes on
             // with the maker's release sequence. Relaxed on failure: only compared. Partner:
@@ -200,7 +205,10 @@ impl<T> Stack<T> {
                 Ordering::Relaxed,
             ) {
                 Ok(_) => return fresh,
-                Err(current) => fresh = Position::from_word(current),
+                Err(current) => {
+                    backoff.spin();
+                    fresh = Position::from_word(current);
+                }
             }
         }
         self.claim_from_new_block(fresh)
@@ -256,11 +264,12 @@ impl<T> Stack<T> {
         // read-modify-write, so the value read lies in the release sequence of the push that
         // linked this node, even if a pop wrote it. Partner: `push`.
         let mut head = Position::from_word(self.ends.head.load(argued(Ordering::Acquire, "stack-pop")));
+        let mut backoff = Backoff::after_a_loss();
         while !head.is_none() {
             // SAFETY: the guard was pinned before the load, so the block of a node reached from
             // `head` is not freed before it ends.
             let block = unsafe { &*head.block() };
-            let node = &block.nodes[head.slot()];
+            let node = &block.nodes[head.index()];
             // SAFETY: the link was written before the node was linked, and never again.
             let next = node.next.with(|next| unsafe { *next });
             // Relaxed on success: the node was acquired above, and what other pops need is
@@ -285,7 +294,10 @@ impl<T> Stack<T> {
                     }
                     return Some(value);
                 }
-                Err(current) => head = Position::from_word(current),
+                Err(now) => {
+                    backoff.spin();
+                    head = Position::from_word(now);
+                }
             }
         }
         None
@@ -306,7 +318,7 @@ impl<T> Stack<T> {
         }
         // SAFETY: with exclusive access a linked node's block is a box that nobody else can reach.
         let block = unsafe { &*head.block() };
-        let node = &block.nodes[head.slot()];
+        let node = &block.nodes[head.index()];
         // SAFETY: a linked node holds a value and a link.
         let (value, next) =
             unsafe { (node.value.with(|value| (*value).assume_init_read()), node.next.with(|next| *next)) };
