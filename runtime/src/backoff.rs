@@ -34,7 +34,8 @@
 //!
 //! - In the retry loop of a compare-and-swap. A failed CAS means that another thread *succeeded*;
 //!   two threads that wait after it were half as fast as two that don't
-//!   (`cargo bench -p atomic-lint --bench peers -- non-win`).
+//!   (`cargo bench -p atomic-lint --bench peers -- non-win`). That loop changes one word; where an
+//!   operation writes several cache lines, all of which change hands, a wait paid: measure it.
 //! - Where the wait is usually long. A lock, a condition variable or `std::thread::park` sleeps at
 //!   once and wakes at once.
 
