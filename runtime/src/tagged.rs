@@ -55,6 +55,8 @@
 //! than 10 times as fast, as they are beside an `ArrayQueue` of indices when the machine is busy and
 //! 3 times when it isn't (`cargo bench -p atomic-lint --bench peers -- slots`).
 
+#[cfg(target_has_atomic = "64")]
+use crate::primitive::AtomicU64;
 use crate::primitive::{argued, weaken, AtomicPtr, Ordering};
 use core::fmt;
 use core::mem::align_of;
