@@ -75,12 +75,16 @@ impl Backoff {
         Self { waits: 0 }
     }
 
-    /// For an operation that lost a race and writes several cache lines: its first wait is long enough
-    /// for the winner to do a few operations while the lines are its own.
+    /// For an operation that writes several cache lines and has lost a race for one of them: the first
+    /// wait is long enough for the winner to do a few operations while the lines are its own.
     #[cfg(feature = "epoch")]
     #[inline]
-    pub(crate) const fn after_a_loss() -> Self {
-        Self { waits: 4 }
+    pub(crate) fn lose(&mut self) {
+        // A hint makes loom run the other thread first, and a model shall see the retry at once too.
+        if !cfg!(atomic_lint_loom) {
+            self.waits = self.waits.max(4);
+            self.spin();
+        }
     }
 
     /// Spins, each time twice as long up to a limit, and never gives up the processor.
