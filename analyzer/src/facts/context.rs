@@ -357,8 +357,10 @@ impl Facts<'_> {
     /// and that is made in one place only. Where the source only promises a single writer, the location's owner stands
     /// for its handle.
     pub fn confined_writer(&self, location: LocId) -> Option<DefId> {
-        let promised = || self.promises_single_writer(location).then(|| self.location(location).key.owner());
-        self.confined_handle(location).or_else(|| promised().flatten())
+        *self.confined[location.index()].get_or_init(|| {
+            let promised = || self.promises_single_writer(location).then(|| self.location(location).key.owner());
+            self.confined_handle(location).or_else(|| promised().flatten())
+        })
     }
 
     fn confined_handle(&self, location: LocId) -> Option<DefId> {
