@@ -47,7 +47,7 @@ const TABLE: &[(&str, (u32, u32, u32))] = &[
     ("atomic_under_lock", (1, 0, 0)),
     ("cas_loop_reimplements_rmw", (6, 0, 0)),
     ("cas_loop_without_backoff", (0, 3, 0)),
-    ("check_then_act", (0, 4, 0)),
+    ("check_then_act", (0, 7, 0)),
     ("cloned_atomic", (0, 2, 0)),
     ("hand_rolled_spinlock", (2, 1, 0)),
     ("implicit_single_writer", (2, 1, 0)),
@@ -63,14 +63,14 @@ const TABLE: &[(&str, (u32, u32, u32))] = &[
     ("seqlock_misuse", (1, 0, 0)),
     ("side_effects_in_cas_loop", (1, 2, 0)),
     ("spin_in_async", (0, 2, 0)),
-    ("spin_without_hint", (3, 0, 0)),
+    ("spin_without_hint", (4, 0, 0)),
     ("store_clobbers_rmw", (2, 1, 0)),
     ("strong_cas_in_loop", (12, 0, 0)),
-    ("torn_snapshot", (1, 10, 0)),
+    ("torn_snapshot", (4, 13, 0)),
     ("unbounded_cas_retry", (5, 0, 0)),
     ("unbounded_send_sync", (17, 0, 0)),
-    ("unpadded_hot_atomics", (5, 8, 0)),
-    ("unpaired_ordering", (18, 1, 0)),
+    ("unpadded_hot_atomics", (7, 9, 0)),
+    ("unpaired_ordering", (21, 1, 0)),
     // measured: end
 ];
 
