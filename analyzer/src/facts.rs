@@ -91,6 +91,7 @@ pub struct Facts<'a> {
     pub locations: Vec<Location>,
     /// Per body: its own operations and those of the helpers it calls, in evaluation order.
     seen: Vec<Vec<Seen>>,
+    by_event: Vec<value_flow::ByEvent>,
     /// Per body: what flows out of it.
     returns: Vec<Option<Flows>>,
     /// Per body: the calls of bodies of the analysed crates, closures that run in place included.
@@ -103,11 +104,14 @@ pub struct Facts<'a> {
     published: OnceLock<publication::Published>,
     flows: Vec<OnceLock<Flow>>,
     guards: Vec<OnceLock<guards::Guards>>,
+    decisions: Vec<OnceLock<Vec<control::Decision>>>,
     /// Per operation: the bodies that perform it, with the index among what they do.
     instances: Vec<Vec<(BodyId, u32)>>,
     pub(crate) contexts: Vec<context::Context>,
     callers: FxHashMap<DefId, Vec<(BodyId, EventId)>>,
     roles: Vec<OnceLock<Role>>,
+    /// Per location: the handle that its writes are confined to.
+    confined: Vec<OnceLock<Option<DefId>>>,
     effects: OnceLock<effects::Effects>,
     handed_out: OnceLock<handed_out::HandedOut>,
     declared: OnceLock<declared::Declared>,
@@ -135,9 +139,11 @@ impl<'a> Facts<'a> {
             program,
             sources,
             roles: std::iter::repeat_with(OnceLock::new).take(table.locations.len()).collect(),
+            confined: std::iter::repeat_with(OnceLock::new).take(table.locations.len()).collect(),
             ops: table.ops,
             locations: table.locations,
             seen: Vec::new(),
+            by_event: Vec::new(),
             returns: Vec::new(),
             calls: Vec::new(),
             call_order: Vec::new(),
@@ -147,6 +153,7 @@ impl<'a> Facts<'a> {
             published: OnceLock::new(),
             flows: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
             guards: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
+            decisions: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
             instances: Vec::new(),
             contexts: Vec::new(),
             effects: OnceLock::new(),

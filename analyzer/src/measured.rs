@@ -24,10 +24,15 @@ impl Measured {
     }
 }
 
-/// `12 of 13 right`
+/// `12 right, 1 defensible`: verdicts that never fell are left out.
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} right", self.right, self.read())
+        let verdicts = [(self.right, "right"), (self.defensible, "defensible"), (self.wrong, "wrong")];
+        for (n, (count, verdict)) in verdicts.into_iter().filter(|(count, _)| *count > 0).enumerate() {
+            let comma = if n == 0 { "" } else { ", " };
+            write!(f, "{comma}{count} {verdict}")?;
+        }
+        Ok(())
     }
 }
 

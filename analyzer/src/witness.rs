@@ -5,8 +5,8 @@
 //! which each thread makes them, and one cell that stands for the data they hand over. Loom (a model checker in the
 //! line of CDSChecker, Norris and Demsky 2013) then tries every schedule, and every value that a load may see under
 //! the C++11 memory model. It takes `SeqCst` operations for `AcqRel` ones, so only a `SeqCst` fence orders a store
-//! before a load there; and its weak CAS never fails without a reason, so what is wrong with an unlooped one can't be
-//! shown.
+//! before a load there. Its weak CAS never fails without a reason; where that is what a finding is about, the program
+//! makes it fail.
 
 mod act;
 pub mod operations;
@@ -91,16 +91,25 @@ struct Variant {
     check: Vec<String>,
 }
 
+/// Why a lint has none.
+fn without(lint: &str) -> &'static str {
+    match lint {
+        "spin_in_async" => "it is about tasks that share a thread, and loom has threads only",
+        "atomic_in_const" => "each use is an atomic of its own, in every schedule: there is nothing to try out",
+        "invalid_ordering" => "the operation panics in every schedule: running it once shows it",
+        "misaligned_atomic_cast" => "the reference is undefined behaviour in every schedule: Miri shows it",
+        "broken_pairing" => "what is wrong is a claim; what the operations do wrong has lints of its own",
+        "refcount_overflow" => "it takes more steps than can be tried out",
+        "unbounded_send_sync" => "safe code of another crate is what goes wrong; the lint's page has an example",
+        _ => "no schedule of threads goes wrong by it",
+    }
+}
+
 /// The test file that witnesses a finding, or why there is none.
 pub fn of(subject: Subject<'_>, operations: &Operations, sources: &Sources) -> Result<String, String> {
     let name = subject.lint.name;
     let Some((_, shape)) = SHAPES.iter().find(|(known, _)| *known == name) else {
-        let why = match name {
-            "weak_cas_outside_loop" => "loom's weak CAS never fails without a reason",
-            _ => "no small program under loom shows what it is about",
-        };
-        let known: Vec<&str> = lints().collect();
-        return Err(format!("`{name}` has no witness: {why}; these lints have one: {}", known.join(", ")));
+        return Err(format!("`{name}` has no witness: {}", without(name)));
     };
     let program = shape(&shapes::Evidence::new(subject, operations)).ok_or_else(|| {
         format!(
@@ -129,7 +138,11 @@ impl Program {
     }
 
     fn has_data(&self) -> bool {
-        [&self.reported, &self.suggested].iter().any(|v| v.lines().any(|l| l.contains("_data()")))
+        self.has("_data()")
+    }
+
+    fn has(&self, text: &str) -> bool {
+        [&self.reported, &self.suggested].iter().any(|v| v.lines().any(|l| l.contains(text)))
     }
 
     /// What both threads see, and how they are run.
@@ -145,6 +158,10 @@ impl Program {
             out += "    /// What the atomics are to order the accesses to; loom fails if it is read and written at once.\n    \
                     data: UnsafeCell<u32>,\n";
             first += "            data: UnsafeCell::new(0),\n";
+        }
+        if self.has("s.mutex.") {
+            out += "    mutex: Mutex<()>,\n";
+            first += "            mutex: Mutex::new(()),\n";
         }
         out += "}\n\n";
         if self.has_data() {
@@ -211,11 +228,16 @@ fn imports(code: &str) -> String {
         [one] => _ = writeln!(out, "use loom::sync::atomic::Ordering::{one};"),
         _ => _ = writeln!(out, "use loom::sync::atomic::Ordering::{{{}}};", orderings.join(", ")),
     }
-    out += match code.contains("fence(") {
-        true => "use loom::sync::atomic::{AtomicUsize, fence};\n",
-        false => "use loom::sync::atomic::AtomicUsize;\n",
+    out += match (code.contains("AtomicUsize"), code.contains("fence(")) {
+        (true, true) => "use loom::sync::atomic::{AtomicUsize, fence};\n",
+        (true, false) => "use loom::sync::atomic::AtomicUsize;\n",
+        (false, _) => "",
     };
-    out + "use loom::sync::Arc;\nuse loom::thread;\n\n"
+    out += match code.contains("Mutex::new") {
+        true => "use loom::sync::{Arc, Mutex};\n",
+        false => "use loom::sync::Arc;\n",
+    };
+    out + "use loom::thread;\n\n"
 }
 
 const DATA: &str = "// SAFETY: loom checks what threads do to the cell.

@@ -34,7 +34,8 @@
 //!
 //! - In the retry loop of a compare-and-swap. A failed CAS means that another thread *succeeded*;
 //!   two threads that wait after it were half as fast as two that don't
-//!   (`cargo bench -p atomic-lint --bench peers -- non-win`).
+//!   (`cargo bench -p atomic-lint --bench peers -- non-win`). That loop changes one word; where an
+//!   operation writes several cache lines, all of which change hands, a wait paid: measure it.
 //! - Where the wait is usually long. A lock, a condition variable or `std::thread::park` sleeps at
 //!   once and wakes at once.
 
@@ -72,6 +73,14 @@ impl Backoff {
     #[must_use]
     pub const fn new() -> Self {
         Self { waits: 0 }
+    }
+
+    /// For an operation that lost a race and writes several cache lines: its first wait is long enough
+    /// for the winner to do a few operations while the lines are its own.
+    #[cfg(feature = "epoch")]
+    #[inline]
+    pub(crate) const fn after_a_loss() -> Self {
+        Self { waits: 4 }
     }
 
     /// Spins, each time twice as long up to a limit, and never gives up the processor.

@@ -265,19 +265,18 @@ impl fmt::Debug for Domain {
 impl Drop for Domain {
     fn drop(&mut self) {
         // Hazards borrow the domain, so none is in use; one that was leaked protects nothing now.
-        let guard = FreeAll(self);
+        let mut guard = FreeAll(self);
         guard.forget_hazards();
         guard.free_retired();
     }
 }
 
 /// Frees what a domain holds, and carries on when a destructor panics on the way.
-struct FreeAll<'d>(&'d Domain);
+struct FreeAll<'d>(&'d mut Domain);
 
 impl FreeAll<'_> {
-    fn forget_hazards(&self) {
+    fn forget_hazards(&mut self) {
         // Relaxed, here and below: the domain is being dropped, so this thread is its only user.
-        // atomic-lint: allow(relaxed_publication) the domain is being dropped, so nobody else writes
         let mut slot = self.0.slots.load(Ordering::Relaxed);
         // SAFETY: slots are freed only by `FreeAll::drop`, which comes later.
         while let Some(current) = unsafe { slot.as_ref() } {
@@ -286,7 +285,7 @@ impl FreeAll<'_> {
         }
     }
 
-    fn free_retired(&self) {
+    fn free_retired(&mut self) {
         // Destructors may retire more.
         while self.0.reclaim() != 0 {}
     }

@@ -26,10 +26,10 @@
 //! | publish a configuration, read it everywhere | [`Snapshot`] | wait-free reads | many × many | reference counts | a read: no shared write |
 //! | the same, and know whether it changed | [`Versioned`] | wait-free reads | many × many | reference counts | as `Snapshot` |
 //! | hand over between two threads | [`spsc`] | wait-free, or blocking | one × one | with the ring | a write and a release store |
-//! | share a stack or queue, learn how | [`Stack`], [`Queue`] | lock-free | many × many | epochs | an allocation and a CAS or two |
+//! | share a stack or queue, and a suspended thread holds up nobody | [`Stack`], [`Queue`] | lock-free | many × many | epochs | two CAS; a pin and a CAS |
 //! | follow shared pointers that others replace | [`hazard`] | lock-free | many × many | hazard pointers | a full fence per read |
 //! | a few bits of state beside a pointer | [`TaggedPtr`] | wait-free | many × many | yours | as an `AtomicPtr` |
-//! | reuse slots by index, without ABA | [`FreeList`], [`TaggedIndex`] | lock-free | many × many | – | a CAS |
+//! | reuse slots by index, without ABA | [`FreeList`], [`TaggedIndex`] | lock-free | many × many | – | a CAS, on a line that few share |
 //! | reuse objects | [`Pool`] | lock-free | many × many | with the pool | a CAS |
 //! | who frees it? | [`RefCount`] | wait-free | many × many | yours, told once | one RMW |
 //! | a set of small numbers; who owns slot n? | [`AtomicBitSet`] | wait-free | many × many | – | a load, an RMW for news |
@@ -69,8 +69,10 @@
 //! | write 24 bytes | [`SeqLock`] | seqlock 3.2, `RwLock` 3.2 |
 //! | read a pair | [`Packed`] | two atomics, torn 1.3, [`SeqLock`] 1.5, `Mutex` 17 |
 //! | change a pair | [`Packed`] | `Mutex` 1.2, by two threads 5 |
-//! | take a slot, give it back | [`FreeList`] | [`AtomicBitSet`] 1.3, `Mutex<Vec>` 1.4 |
-//! | take an object, give it back | [`Pool`] | `ArrayQueue` 1.0–1.7, zeroing 16 KiB 12–30 |
+//! | take a slot, give it back | [`FreeList`] | `ArrayQueue` 1.1, by two threads 3–14, `Mutex<Vec>` 1.03 and 25 |
+//! | share a stack, two threads | [`Stack`] | `Mutex<Vec>` 3–8 |
+//! | share a queue, two threads | [`Queue`] | `Mutex<VecDeque>` 3–9 |
+//! | take an object, give it back | [`Pool`] | `ArrayQueue` 1.0–1.3, zeroing 16 KiB 4–29 |
 //! | read what is published, two readers | [`Snapshot`] | `RwLock` 9.7; its cached reader 0.13 |
 //! | admit | [`TokenBucket`] | governor, by the same clock 1.0 |
 //! | a length | [`Mirrored`] | lock and `len` 18 |
@@ -83,10 +85,11 @@
 //! [`AtomicBitSet`] 0.96), [`RefCount`] beside `Arc` (0.95, [`try_acquire`](RefCount::try_acquire)
 //! 0.75), [`SpinLock`] beside a loop of bare swaps while no holder is preempted (1.0), and
 //! [`SeqLock`] where the copy goes to memory instead of registers (0.5: atomic words can't be copied
-//! by vector instructions). [`Stack`] and [`Queue`] are there to be read: beside `SegQueue` they are
-//! slow (0.1, by two threads 0.05). Two threads at one [`FreeList`] take turns at its one word, which
-//! an `ArrayQueue` of indices doesn't make them do (0.3–0.6), and a [`Pool`] that nobody contends for
-//! loses to a `Mutex<Vec>` (0.3).
+//! by vector instructions). [`Stack`] and [`Queue`] pay a pin for every pop: on one thread they are
+//! slower than `SegQueue` (0.7 and 0.8), whose pops wait for a suspended push, and than a mutex around
+//! `Vec` or `VecDeque` (0.7); two threads that fight over one of them get less through than over a
+//! `SegQueue` (0.3–0.7). One thread at a [`FreeList`] is slower than at an [`AtomicBitSet`] (0.8), and
+//! a [`Pool`] that nobody contends for loses to a `Mutex<Vec>` (0.7).
 //!
 //! # Features
 //!
@@ -133,6 +136,8 @@ pub mod snapshot_pair;
 pub mod spsc;
 pub mod tagged;
 
+#[cfg(feature = "epoch")]
+mod blocks;
 mod lane;
 
 pub use backoff::{spin_until, Backoff};

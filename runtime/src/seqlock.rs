@@ -269,7 +269,6 @@ impl<T: Plain> Write<'_, T> {
     #[inline]
     fn finish(self, value: T) {
         // Relaxed: the fence below puts it before the words.
-        // atomic-lint: allow(store_clobbers_rmw) every CAS fails while the claim stands, and its holder stores
         self.lock.sequence.store(self.count | CLAIMED | CHANGING, Ordering::Relaxed);
         if !weaken("seqlock-write-fence") {
             // Release: a reader that sees one of the words below sees the flag too; pairs with the
@@ -280,7 +279,6 @@ impl<T: Plain> Write<'_, T> {
         // Release: publishes the words; pairs with the Acquire load in `try_read` and the Acquire
         // CAS in `try_begin`.
         let count = self.count.wrapping_add(STEP);
-        // atomic-lint: allow(store_clobbers_rmw) every CAS fails while the claim stands, and its holder stores
         self.lock.sequence.store(count, argued(Ordering::Release, "seqlock-write"));
         core::mem::forget(self);
     }

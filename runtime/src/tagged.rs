@@ -5,9 +5,9 @@
 //! | progress | wait-free | lock-free | wait-free; `set_tag` lock-free |
 //! | producers × consumers | many × many | many × many | many × many |
 //! | reclamation | none: indices, not memory | none: slots are reused, never freed | the caller's |
-//! | empty / full | doesn't apply | `take` returns `None` | doesn't apply |
+//! | empty / full | doesn't apply | `take` returns `None`, if all slots were taken at one moment | doesn't apply |
 //! | tag | 32 bits, wraps | 32 bits, wraps | as many bits as the alignment leaves |
-//! | cost | as an `AtomicU64` | one CAS and one more access | as an `AtomicPtr` and a mask |
+//! | cost | as an `AtomicU64` | take: a CAS; give back: two; 2 cache lines a lane | as an `AtomicPtr` and a mask |
 //! | needs | 64-bit atomics | 64-bit atomics, `alloc` | `core` |
 //!
 //! # Example
@@ -33,6 +33,13 @@
 //! The tag has 32 bits. It protects unless a thread is held up inside one operation while the others
 //! do exactly a multiple of 2³² of them: at 100 million a second that is 43 seconds, to the operation.
 //!
+//! A [`FreeList`] keeps its slots in lanes, one for a few threads: each lane is a stack with a tagged
+//! head, and slot *n* always returns to lane *n* modulo their number, so that two threads that take
+//! and give back seldom write to the same line. A thread whose lane is empty takes from the others;
+//! when all seem empty, it looks at all tags again, for a slot may have moved behind its back.
+//! [`with_lanes(capacity, 1)`](FreeList::with_lanes) is one stack: the slot given back last is taken
+//! next, which is the one that caches know best.
+//!
 //! [`TaggedPtr`] is for *marks* (deleted, locked, colour), since the few bits that an alignment
 //! leaves wrap far too soon to protect from ABA. Nor does any tag make it safe to follow a pointer
 //! to freed memory: that takes reclamation, see [`hazard`](crate::hazard).
@@ -40,21 +47,25 @@
 //! # When not to use it
 //!
 //! Where nodes are allocated one by one: [`Stack`](crate::Stack). Where the slots number a few
-//! dozen: [`AtomicBitSet::insert_any`](crate::AtomicBitSet::insert_any) is simpler.
+//! dozen: [`AtomicBitSet::insert_any`](crate::AtomicBitSet::insert_any) is simpler, and on one thread
+//! 1.2 times as fast; by two it is 4 to 7 times as slow.
 //!
-//! Every change of a [`FreeList`] goes through one word. On one thread it is the fastest of its kind
-//! (`AtomicBitSet` 1.3, `Mutex<Vec>` 1.4, `ArrayQueue` 1.2 and more); two threads that do nothing but
-//! take and give back are no faster than with the lock, and 2 to 3 times as fast with an `ArrayQueue`
-//! of indices, which takes and gives at different ends
-//! (`cargo bench -p atomic-lint --bench peers -- slots`).
+//! With one lane, or with less than 16 slots, all threads change one word: two that do nothing but
+//! take and give back are then no faster than with a `Mutex<Vec>`, beside which two lanes are more
+//! than 10 times as fast, as they are beside an `ArrayQueue` of indices when the machine is busy and
+//! 3 times when it isn't (`cargo bench -p atomic-lint --bench peers -- slots`).
 
+#[cfg(target_has_atomic = "64")]
+use crate::primitive::AtomicU64;
 use crate::primitive::{argued, weaken, AtomicPtr, Ordering};
-#[cfg(target_has_atomic = "64")]
-use crate::primitive::{AtomicU32, AtomicU64};
-#[cfg(target_has_atomic = "64")]
-use alloc::boxed::Box;
 use core::fmt;
 use core::mem::align_of;
+
+#[cfg(target_has_atomic = "64")]
+mod free_list;
+
+#[cfg(target_has_atomic = "64")]
+pub use free_list::FreeList;
 
 /// An index and the tag that tells apart its uses.
 #[cfg(target_has_atomic = "64")]
@@ -141,96 +152,6 @@ impl TaggedIndex {
 impl fmt::Debug for TaggedIndex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("TaggedIndex").field(&self.load()).finish()
-    }
-}
-
-/// Which of a fixed number of slots are free, as a stack of indices.
-///
-/// What the slots hold is the caller's; whoever takes an index sees what the one who gave it back
-/// did before. See the [module](self) for guarantees and protocol.
-#[cfg(target_has_atomic = "64")]
-pub struct FreeList {
-    /// The last slot given back.
-    head: TaggedIndex,
-    /// For each free slot the one given back before it; [`TAKEN`] for the others.
-    next: Box<[AtomicU32]>,
-}
-
-/// After the last free slot.
-#[cfg(target_has_atomic = "64")]
-const END: u32 = u32::MAX;
-/// This slot is not free.
-#[cfg(target_has_atomic = "64")]
-const TAKEN: u32 = u32::MAX - 1;
-
-#[cfg(target_has_atomic = "64")]
-impl FreeList {
-    /// `capacity` slots, all free, the lowest first. With capacity zero there is never one.
-    ///
-    /// # Panics
-    ///
-    /// If `capacity` is above 2³² − 2.
-    #[must_use]
-    pub fn new(capacity: u32) -> Self {
-        assert!(capacity <= TAKEN, "two indices are reserved");
-        let next = |slot| if slot == capacity { END } else { slot };
-        Self { head: TaggedIndex::new(next(0)), next: (1..=capacity).map(|slot| AtomicU32::new(next(slot))).collect() }
-    }
-
-    /// A slot that is the caller's until it gives it back.
-    #[inline]
-    pub fn take(&self) -> Option<u32> {
-        let mut head = self.head.load();
-        loop {
-            let slot = self.next.get(head.index as usize)?;
-            // Relaxed: the Acquire of `head` made the link visible; if the slot was taken in between
-            // the link may be anything, and the CAS below fails, since the tag changed.
-            let next = slot.load(Ordering::Relaxed);
-            match self.head.replace(head, next) {
-                Ok(_) => {
-                    // Relaxed: the slot is this thread's; `give_back` checks it in this thread or in
-                    // one that the index was handed to.
-                    slot.store(TAKEN, Ordering::Relaxed);
-                    return Some(head.index);
-                }
-                Err(now) => head = now,
-            }
-        }
-    }
-
-    /// Makes `slot` free again.
-    ///
-    /// # Panics
-    ///
-    /// If `slot` is free already, or was never part of the list: two owners of one slot would be
-    /// next.
-    #[inline]
-    pub fn give_back(&self, slot: u32) {
-        let link = &self.next[slot as usize];
-        let mut head = self.head.load();
-        // Relaxed, Relaxed: claims the slot against a second `give_back`; only that race matters
-        // here, and the CAS of `head` publishes the link.
-        let claimed = link.compare_exchange(TAKEN, head.index, Ordering::Relaxed, Ordering::Relaxed);
-        assert!(claimed.is_ok(), "slot {slot} was given back twice");
-        while let Err(now) = self.head.replace(head, slot) {
-            head = now;
-            // Relaxed: nobody else looks at the slot before the CAS publishes it.
-            link.store(head.index, Ordering::Relaxed);
-        }
-    }
-
-    /// How many slots there are, free or not.
-    #[must_use]
-    pub fn capacity(&self) -> u32 {
-        // As many as `new` was asked for.
-        self.next.len() as u32
-    }
-}
-
-#[cfg(target_has_atomic = "64")]
-impl fmt::Debug for FreeList {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FreeList").field("capacity", &self.capacity()).field("head", &self.head).finish_non_exhaustive()
     }
 }
 
@@ -326,7 +247,6 @@ impl<T> fmt::Debug for TaggedPtr<T> {
 #[cfg(all(test, not(atomic_lint_loom)))]
 mod tests {
     use super::*;
-    use alloc::vec::Vec;
 
     #[cfg(target_has_atomic = "64")]
     #[test]
@@ -356,33 +276,6 @@ mod tests {
                 Err(now) => assert_eq!(now, current, "nobody else changes it"),
             }
         }
-    }
-
-    #[cfg(target_has_atomic = "64")]
-    #[test]
-    fn every_slot_is_given_out_once() {
-        let list = FreeList::new(3);
-        let taken: Vec<u32> = core::iter::from_fn(|| list.take()).collect();
-        assert_eq!(taken, [0, 1, 2]);
-        list.give_back(1);
-        list.give_back(2);
-        assert_eq!((list.take(), list.take(), list.take()), (Some(2), Some(1), None));
-    }
-
-    #[cfg(target_has_atomic = "64")]
-    #[test]
-    fn zero_capacity_is_always_empty() {
-        assert_eq!(FreeList::new(0).take(), None);
-    }
-
-    #[cfg(target_has_atomic = "64")]
-    #[test]
-    #[should_panic(expected = "slot 0 was given back twice")]
-    fn a_slot_given_back_twice_is_refused() {
-        let list = FreeList::new(2);
-        let slot = list.take().expect("both are free");
-        list.give_back(slot);
-        list.give_back(slot);
     }
 
     #[test]

@@ -76,6 +76,50 @@ fn queue_histories_are_linearizable() {
     });
 }
 
+/// The same at the end of a block, where threads link the next one and follow into it.
+#[test]
+fn histories_across_blocks_are_linearizable() {
+    let used = |fill: usize| {
+        let queue = Queue::from_iter(0..fill);
+        (0..fill).for_each(|value| assert_eq!(queue.pop(), Some(value)));
+        queue
+    };
+    let fills = AtomicUsize::new(58);
+    let at_the_end =
+        || used(fills.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| Some(58 + (n - 57) % 6)).unwrap());
+    history::check(2_000, Fifo(VecDeque::new()), at_the_end, |queue, thread, turn| {
+        if (thread + turn) % 2 == 0 {
+            let value = thread * 100 + turn;
+            queue.push(value);
+            Op::Add(value)
+        } else {
+            Op::Take(queue.pop())
+        }
+    });
+}
+
+/// Blocks are built in place: a block of these is larger than a thread's stack.
+#[test]
+fn large_odd_and_empty_values_fit() {
+    #[derive(Clone, Copy, PartialEq, Debug)]
+    #[repr(align(256))]
+    struct Odd(u8);
+    let stack = Stack::from_iter((0..100).map(Odd));
+    let queue = Queue::from_iter((0..100).map(Odd));
+    assert_eq!((stack.pop(), queue.pop()), (Some(Odd(99)), Some(Odd(0))));
+    let stack = Stack::from_iter((0..100).map(drop::<u8>));
+    let queue = Queue::from_iter((0..100).map(drop::<u8>));
+    assert_eq!((std::iter::from_fn(|| stack.pop()).count(), std::iter::from_fn(|| queue.pop()).count()), (100, 100));
+    let on_a_small_stack = || {
+        let (stack, queue) = (Stack::new(), Queue::new());
+        stack.push([1_u8; 8192]);
+        queue.push([2_u8; 8192]);
+        (stack.pop().map(|value| value[8191]), queue.pop().map(|value| value[8191]))
+    };
+    let thread = std::thread::Builder::new().stack_size(256 * 1024).spawn(on_a_small_stack).unwrap();
+    assert_eq!(thread.join().unwrap(), (Some(1), Some(2)));
+}
+
 /// The checker itself: a history that no order explains, and one that only an overlap explains.
 #[test]
 fn checker_refuses_what_no_order_explains() {
@@ -91,7 +135,7 @@ fn checker_refuses_what_no_order_explains() {
 
 proptest! {
     #[test]
-    fn stack_behaves_as_a_vector(ops in prop::collection::vec(prop::option::of(0_usize..9), 0..60)) {
+    fn stack_behaves_as_a_vector(ops in prop::collection::vec(prop::option::weighted(0.6, 0_usize..9), 0..600)) {
         let (stack, mut model) = (Stack::new(), Vec::new());
         for op in ops {
             match op {
@@ -103,7 +147,7 @@ proptest! {
     }
 
     #[test]
-    fn queue_behaves_as_a_deque(ops in prop::collection::vec(prop::option::of(0_usize..9), 0..60)) {
+    fn queue_behaves_as_a_deque(ops in prop::collection::vec(prop::option::weighted(0.6, 0_usize..9), 0..600)) {
         let (queue, mut model) = (Queue::new(), VecDeque::new());
         for op in ops {
             match op {

@@ -150,6 +150,45 @@ fn the_free_list_is_a_stack_of_slots() {
     );
 }
 
+/// The free slots of a list whose order nobody promises: none is given out only when there is none.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Anyhow(BTreeSet<u32>);
+
+impl Model for Anyhow {
+    type Op = Slot;
+
+    fn step(&self, op: &Slot) -> Option<Self> {
+        let mut next = self.clone();
+        let allowed = match *op {
+            Slot::Take(Some(slot)) => next.0.remove(&slot),
+            Slot::Take(None) => next.0.is_empty(),
+            Slot::Give(slot) => slot.map_or(true, |slot| next.0.insert(slot)),
+        };
+        allowed.then_some(next)
+    }
+}
+
+#[test]
+fn lanes_of_the_free_list_are_one_set_of_slots() {
+    check(
+        ROUNDS,
+        Anyhow((0..2).collect()),
+        || (FreeList::with_lanes(2, 2), [Mutex::new(Vec::new()), Mutex::new(Vec::new())]),
+        |(list, held), thread, turn| {
+            let mut held = held[thread].lock().expect("one user");
+            if turn % 3 < 2 {
+                let slot = list.take_in(thread + turn);
+                held.extend(slot);
+                Slot::Take(slot)
+            } else {
+                let slot: Option<u32> = held.pop();
+                slot.into_iter().for_each(|slot| list.give_back(slot));
+                Slot::Give(slot)
+            }
+        },
+    );
+}
+
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 struct Pair(u32, u32);
 

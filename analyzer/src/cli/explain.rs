@@ -105,14 +105,11 @@ fn facts(lint: &Lint) -> String {
 
 /// `13 findings in released crates were read: 12 right, 1 defensible`
 fn worth(measured: Measured) -> String {
-    let kinds = [(measured.right, "right"), (measured.defensible, "defensible"), (measured.wrong, "wrong")];
-    let kinds: Vec<String> =
-        kinds.iter().filter(|(n, _)| *n > 0).map(|(n, verdict)| format!("{n} {verdict}")).collect();
     let findings = match measured.read() {
         1 => "1 finding in a released crate was read".to_owned(),
         n => format!("{n} findings in released crates were read"),
     };
-    format!("{findings}: {}", kinds.join(", "))
+    format!("{findings}: {measured}")
 }
 
 fn bold(text: &str, style: Style) -> String {

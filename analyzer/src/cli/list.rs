@@ -33,6 +33,9 @@ pub(super) fn run(
     Ok(())
 }
 
+const MEASURED: &str = "measured: findings in released crates, each read in the source by a person: right, wrong, or \
+                        defensible (as the lint\n          has it, and the author may have reasons)\n";
+
 fn text(config: &Config, measured: fn(&str) -> Option<Measured>, style: Style) -> String {
     let mut lints: Vec<&Lint> = config.catalogue.to_vec();
     lints.sort_by_key(|l| (l.group, l.name));
@@ -67,7 +70,7 @@ fn text(config: &Config, measured: fn(&str) -> Option<Measured>, style: Style) -
     let defaults: Vec<String> =
         Group::ALL.iter().map(|g| format!("{} {}", g.name(), g.default_level().name())).collect();
     out += &format!("\ndefaults: {}\n", defaults.join(", "));
-    out + "measured: findings in released crates, each read in the source; `explain` tells what the others were\n"
+    out + MEASURED
 }
 
 #[cfg(test)]
@@ -97,7 +100,7 @@ mod tests {
         unfulfilled_suppression  suspicious   -             deny   sometimes  0.1.0  atomic-lint.toml:1:1
         unpadded_hot_atomics     perf         -             warn   none       0.1.0  default of perf
           in benches/**                                     allow                    atomic-lint.toml:2:48 (per-file)
-        redundant_seq_cst        pedantic     7 of 8 right  allow  always     0.1.0  default of pedantic
+        redundant_seq_cst        pedantic     7 right, 1 defensible  allow  always     0.1.0  default of pedantic
           in package a                                      warn                     a/Cargo.toml:2:1
 
         defaults: correctness deny, suspicious warn, perf warn, pedantic allow, restriction allow

@@ -4,7 +4,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Facts;
 use super::same_memory::SameMemory;
-use super::value_flow::Flows;
+use super::value_flow::{ByEvent, Flows};
 use crate::ir::{
     AtomicOpKind, Call, Callee, EventId, EventKind, ItemKind, Ordering, OrderingArg, OrderingKind, Place, Span,
     ValueId, ValueKind,
@@ -473,6 +473,7 @@ pub fn location_name(program: &Program<'_>, key: &Key) -> String {
 pub(super) fn see_through_helpers(facts: &mut Facts<'_>) {
     let program = facts.program;
     facts.seen = vec![Vec::new(); program.bodies.len()];
+    facts.by_event.resize_with(program.bodies.len(), ByEvent::default);
     facts.returns = vec![None; program.bodies.len()];
     let mut own: Vec<Vec<OpId>> = vec![Vec::new(); program.bodies.len()];
     for (i, op) in facts.ops.iter().enumerate() {
@@ -483,6 +484,7 @@ pub(super) fn see_through_helpers(facts: &mut Facts<'_>) {
     for component in &order {
         for &body in component {
             let seen = see(facts, body, &own[body.index()], &calls[body.index()], component);
+            facts.by_event[body.index()] = ByEvent::of(&seen);
             facts.seen[body.index()] = seen;
         }
         for &body in component {
@@ -636,7 +638,6 @@ fn see(facts: &Facts<'_>, body: BodyId, own: &[OpId], calls: &[(EventId, BodyId)
     }
     let mut seen: Vec<Seen> = Vec::new();
     let order = evaluation_order(program, body);
-    let mut by_event: FxHashMap<EventId, Vec<usize>> = FxHashMap::default();
     for &op in own {
         let o = facts.op(op);
         seen.push(Seen {
@@ -674,10 +675,8 @@ fn see(facts: &Facts<'_>, body: BodyId, own: &[OpId], calls: &[(EventId, BodyId)
         }
     }
     // Evaluation order; within one call the callee's own order is kept (the sort is stable).
-    seen.sort_by_key(|s| order[s.event.index()]);
-    for (i, s) in seen.iter().enumerate() {
-        by_event.entry(s.event).or_default().push(i);
-    }
+    seen.sort_by_key(|s| (order[s.event.index()], s.event));
+    let by_event = ByEvent::of(&seen);
     let flows: Vec<(Flows, Flows)> = seen
         .iter()
         .map(|s| {

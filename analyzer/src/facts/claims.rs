@@ -54,7 +54,7 @@ pub(super) fn collect(facts: &Facts<'_>, locations: &Locations<'_>) -> Vec<Claim
     let mut claims = Vec::new();
     let mut bodies: Option<FxHashMap<FileId, Vec<BodyId>>> = None;
     for (i, file) in facts.sources.files.iter().enumerate() {
-        if !file.text.contains("sync:") || facts.program.files.get(i).is_none_or(Option::is_none) {
+        if !may_claim(&file.text) || facts.program.files.get(i).is_none_or(Option::is_none) {
             continue;
         }
         let id = FileId(i as u32);
@@ -70,6 +70,11 @@ pub(super) fn collect(facts: &Facts<'_>, locations: &Locations<'_>) -> Vec<Claim
     }
     claims.extend(facts.program.def_ids().flat_map(|def| in_attributes(facts, locations, def)));
     claims
+}
+
+/// Whether a text has the word that claims begin with, which isn't the module in `std::sync::atomic`.
+fn may_claim(text: &str) -> bool {
+    text.match_indices("sync:").any(|(at, word)| !text[at + word.len()..].starts_with(':'))
 }
 
 /// `#[pairs_with("Queue::pop")]` on a function.

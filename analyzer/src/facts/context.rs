@@ -3,7 +3,7 @@
 use super::Facts;
 use super::access::{LocId, OpId, Seen, is_shared_reference};
 use super::guards::Lock;
-use crate::ir::{BodyKind, Cfg, EventId, EventKind, ItemKind, Receiver, Ty, ValueId, ValueKind, Vis};
+use crate::ir::{AtomicOpKind, BodyKind, Cfg, EventId, EventKind, ItemKind, Receiver, Ty, ValueId, ValueKind, Vis};
 use crate::resolve::places::{PlaceRef, Root};
 use crate::resolve::{BodyId, DefId, Known, Type};
 
@@ -98,7 +98,7 @@ impl Facts<'_> {
         let here = flow.block_of(event);
         self.seen(body).iter().filter(|s| s.event != event && flow.reaches(s.event, event)).any(|s| {
             let op = self.op(s.op);
-            if op.kind.is_cas() || op.kind == crate::ir::AtomicOpKind::Swap {
+            if op.kind.is_cas() || op.kind == AtomicOpKind::Swap {
                 let from = flow.block_of(s.event);
                 let won = self.outcome(body, s).success;
                 if won.iter().any(|b| *b == here || flow.block_dominates(*b, here) && flow.block_dominates(from, *b)) {
@@ -350,13 +350,29 @@ impl Facts<'_> {
         })
     }
 
+    /// A method of a guard, a type that lets go of the location when it is dropped, changes it. Others only try once to
+    /// take hold of it by CAS, so that while the guard lives all of them fail.
+    pub fn is_guards_own(&self, op: OpId) -> bool {
+        let type_at = |o: OpId| self.program.self_adt(self.program.body(self.op(o).body).owner);
+        let (Some(location), Some(guard)) = (self.op(op).location, type_at(op)) else { return false };
+        let is_single_try = |o: OpId| {
+            let op = self.op(o);
+            matches!(op.kind, AtomicOpKind::Cas { .. }) && self.cas_loops(op.body).is_empty()
+        };
+        self.location(location).key.owner() != Some(guard)
+            && self.shared_writes(location).any(|o| self.context(o).in_drop && type_at(o) == Some(guard))
+            && self.shared_writes(location).filter(|&o| self.op(o).kind.is_rmw()).all(is_single_try)
+    }
+
     /// Whether all shared writes of a location come from one handle that cannot be in two hands: methods that
     /// take `&mut self` (or `self`, or `&self` of a type that is not `Sync`) of one type that is not `Clone`
     /// and that is made in one place only. Where the source only promises a single writer, the location's owner stands
     /// for its handle.
     pub fn confined_writer(&self, location: LocId) -> Option<DefId> {
-        let promised = || self.promises_single_writer(location).then(|| self.location(location).key.owner());
-        self.confined_handle(location).or_else(|| promised().flatten())
+        *self.confined[location.index()].get_or_init(|| {
+            let promised = || self.promises_single_writer(location).then(|| self.location(location).key.owner());
+            self.confined_handle(location).or_else(|| promised().flatten())
+        })
     }
 
     fn confined_handle(&self, location: LocId) -> Option<DefId> {

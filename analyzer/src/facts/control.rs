@@ -16,7 +16,14 @@ pub struct Decision {
 
 impl Facts<'_> {
     /// The branches of a body whose condition depends on some operation.
-    pub fn decisions(&self, body: BodyId) -> Vec<Decision> {
+    pub fn decisions(&self, body: BodyId) -> &[Decision] {
+        self.decisions[body.index()].get_or_init(|| self.decisions_of(body))
+    }
+
+    fn decisions_of(&self, body: BodyId) -> Vec<Decision> {
+        if self.seen(body).is_empty() {
+            return Vec::new();
+        }
         let blocks = &self.program.body(body).ir.blocks;
         let mut found = Vec::new();
         for (i, block) in blocks.iter().enumerate() {

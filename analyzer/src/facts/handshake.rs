@@ -18,6 +18,9 @@ use crate::resolve::BodyId;
 /// Bodies with more operations than this are not searched for pairs.
 const MAX_OPS: usize = 120;
 
+/// How many calls deep a barrier is looked for.
+const MAX_DEPTH: u32 = 2;
+
 /// A write of one location followed, in the same call, by a read of another: indices into what the body does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreLoad {
@@ -64,6 +67,7 @@ pub(super) fn collect(facts: &Facts<'_>) -> Handshakes {
         }
     }
     let mut found = Handshakes::default();
+    let mut barriers = Barriers { facts, events: FxHashMap::default(), within: FxHashMap::default() };
     let mut keys: Vec<(LocId, LocId)> = pairs.keys().copied().filter(|(x, y)| x <= y).collect();
     keys.sort_unstable();
     for (x, y) in keys {
@@ -72,7 +76,8 @@ pub(super) fn collect(facts: &Facts<'_>) -> Handshakes {
             for b in theirs {
                 if !settled_by_rmw(facts, a, b) {
                     found.taking_part.extend([x, y]);
-                    found.all.push(Handshake { locations: (x, y), sides: (*a, *b) });
+                    let [a, b] = [a, b].map(|side| StoreLoad { ordered: barriers.separate(side), ..*side });
+                    found.all.push(Handshake { locations: (x, y), sides: (a, b) });
                 }
             }
         }
@@ -125,10 +130,10 @@ fn in_total_order(facts: &Facts<'_>) -> FxHashSet<LocId> {
 
 fn has_full_fence(facts: &Facts<'_>, body: BodyId, event: EventId, depth: u32) -> bool {
     match &facts.event(body, event).kind {
-        EventKind::Fence { .. } => is_full_barrier(facts, body, event, depth),
+        EventKind::Fence { .. } => facts.is_total_fence(body, event),
         EventKind::Call(_) => facts.calls(body).iter().filter(|(e, _)| *e == event).any(|(_, c)| {
             let events = facts.program.body(*c).ir.events.len() as u32;
-            depth < 2 && (0..events).any(|e| has_full_fence(facts, *c, EventId(e), depth + 1))
+            depth < MAX_DEPTH && (0..events).any(|e| has_full_fence(facts, *c, EventId(e), depth + 1))
         }),
         _ => false,
     }
@@ -145,11 +150,10 @@ fn pairs_of(facts: &Facts<'_>, body: BodyId, pairs: &mut FxHashMap<(LocId, LocId
             if write.event == read.event || !distinct || !comes_after(facts, body, write, read) {
                 continue;
             }
-            let ordered = is_ordered(facts, body, write, read);
             let list = pairs.entry((x, y)).or_default();
             // The first read after the write is the one that comes too early.
             if !list.iter().any(|p| p.body == body && p.write == w) {
-                list.push(StoreLoad { body, write: w, read: r, ordered });
+                list.push(StoreLoad { body, write: w, read: r, ordered: false });
             }
         }
     }
@@ -161,45 +165,73 @@ fn comes_after(facts: &Facts<'_>, body: BodyId, write: &Seen, read: &Seen) -> bo
     start(write) < start(read) && facts.flow(body).reaches(write.event, read.event)
 }
 
-fn is_ordered(facts: &Facts<'_>, body: BodyId, write: &Seen, read: &Seen) -> bool {
-    let total = |s: &Seen| !matches!(s.orders.success, Order::Known(o) if o != Ordering::SeqCst);
-    if total(write) && total(read) {
-        return true;
-    }
-    let within = |s: &Seen, after: bool| {
-        s.via.iter().any(|(b, e)| {
-            let events = facts.program.body(*b).ir.events.len() as u32;
-            (0..events).map(EventId).any(|o| {
-                let flow = facts.flow(*b);
-                o != *e
-                    && (if after { flow.reaches(*e, o) } else { flow.reaches(o, *e) })
-                    && is_full_barrier(facts, *b, o, 0)
-            })
-        })
-    };
-    let stop = |e: EventId| e != write.event && e != read.event && is_full_barrier(facts, body, e, 0);
-    within(write, true)
-        || within(read, false)
-        || !facts.flow(body).reaches_avoiding(facts.program.body(body).ir, write.event, read.event, stop)
+/// Where full barriers stand, remembered per body.
+struct Barriers<'f, 'a> {
+    facts: &'f Facts<'a>,
+    /// In the order of their numbers.
+    events: FxHashMap<BodyId, Vec<EventId>>,
+    /// Whether a body reached by so many calls has one.
+    within: FxHashMap<(BodyId, u32), bool>,
 }
 
-/// A sequentially consistent fence, a call that has one, or the taking of a lock.
-fn is_full_barrier(facts: &Facts<'_>, body: BodyId, event: EventId, depth: u32) -> bool {
-    match &facts.event(body, event).kind {
-        EventKind::Fence { ordering, compiler: false } => !matches!(
-            resolve_order(facts.program, body, ordering.kind, 0),
-            Order::Known(Ordering::Acquire | Ordering::Release | Ordering::AcqRel | Ordering::Relaxed)
-        ),
-        EventKind::Call(_) => {
-            let callees: Vec<BodyId> = facts.calls(body).iter().filter(|(e, _)| *e == event).map(|(_, c)| *c).collect();
-            let inside = |c: &BodyId| {
-                let events = facts.program.body(*c).ir.events.len() as u32;
-                depth < 2 && (0..events).any(|e| is_full_barrier(facts, *c, EventId(e), depth + 1))
-            };
-            if callees.is_empty() { facts.sync_at(body, event).acquires } else { callees.iter().any(inside) }
+impl Barriers<'_, '_> {
+    /// The write surely reaches the others before the read runs.
+    fn separate(&mut self, side: &StoreLoad) -> bool {
+        let (facts, body) = (self.facts, side.body);
+        let (write, read) = (&facts.seen(body)[side.write], &facts.seen(body)[side.read]);
+        let total = |s: &Seen| !matches!(s.orders.success, Order::Known(o) if o != Ordering::SeqCst);
+        if total(write) && total(read) || self.within_helper(write, true) || self.within_helper(read, false) {
+            return true;
         }
-        EventKind::Await(_) | EventKind::Opaque => true,
-        _ => false,
+        let barriers = self.of(body);
+        let stop = |e: EventId| e != write.event && e != read.event && barriers.binary_search(&e).is_ok();
+        !facts.flow(body).reaches_avoiding(facts.program.body(body).ir, write.event, read.event, stop)
+    }
+
+    /// The helper that performs the operation has a barrier after (or before) it.
+    fn within_helper(&mut self, s: &Seen, after: bool) -> bool {
+        let facts = self.facts;
+        s.via.iter().any(|(b, e)| {
+            let flow = facts.flow(*b);
+            let beside = |o: EventId| o != *e && (if after { flow.reaches(*e, o) } else { flow.reaches(o, *e) });
+            self.of(*b).iter().any(|o| beside(*o))
+        })
+    }
+
+    fn of(&mut self, body: BodyId) -> &[EventId] {
+        if !self.events.contains_key(&body) {
+            let events = self.facts.program.body(body).ir.events.len() as u32;
+            let found = (0..events).map(EventId).filter(|e| self.is_barrier(body, *e, 0)).collect();
+            self.events.insert(body, found);
+        }
+        &self.events[&body]
+    }
+
+    /// A sequentially consistent fence, a call that has one, or the taking of a lock.
+    fn is_barrier(&mut self, body: BodyId, event: EventId, depth: u32) -> bool {
+        let facts = self.facts;
+        match &facts.event(body, event).kind {
+            EventKind::Fence { .. } => facts.is_total_fence(body, event),
+            EventKind::Call(_) => {
+                let mut callees = facts.calls(body).iter().filter(|(e, _)| *e == event).map(|(_, c)| *c).peekable();
+                if callees.peek().is_none() {
+                    return facts.sync_at(body, event).acquires;
+                }
+                depth < MAX_DEPTH && callees.any(|c| self.has_barrier(c, depth + 1))
+            }
+            EventKind::Await(_) | EventKind::Opaque => true,
+            _ => false,
+        }
+    }
+
+    fn has_barrier(&mut self, body: BodyId, depth: u32) -> bool {
+        if let Some(known) = self.within.get(&(body, depth)) {
+            return *known;
+        }
+        let events = self.facts.program.body(body).ir.events.len() as u32;
+        let found = (0..events).any(|e| self.is_barrier(body, EventId(e), depth));
+        self.within.insert((body, depth), found);
+        found
     }
 }
 
@@ -233,7 +265,11 @@ impl Facts<'_> {
 
     /// A sequentially consistent fence.
     pub fn is_total_fence(&self, body: BodyId, event: EventId) -> bool {
-        matches!(self.event(body, event).kind, EventKind::Fence { .. }) && is_full_barrier(self, body, event, 0)
+        let EventKind::Fence { ordering, compiler: false } = &self.event(body, event).kind else { return false };
+        !matches!(
+            resolve_order(self.program, body, ordering.kind, 0),
+            Order::Known(Ordering::Acquire | Ordering::Release | Ordering::AcqRel | Ordering::Relaxed)
+        )
     }
 
     /// What the side does depending on what it reads, the other having written like `other`.
@@ -244,6 +280,9 @@ impl Facts<'_> {
             .iter()
             .filter(|d| d.flows.ops.contains(&side.read) || d.flows.compared.contains(&side.read))
             .collect();
+        if mine.is_empty() {
+            return None;
+        }
         let controlled = |test: &dyn Fn(EventId) -> bool| {
             let events = self.program.body(body).ir.events.len() as u32;
             (0..events).map(EventId).any(|e| test(e) && mine.iter().any(|d| self.is_controlled(body, d, e)))

@@ -458,11 +458,9 @@ fn counts_handles(facts: &Facts<'_>, location: LocId) -> bool {
     facts.location(location).ops.iter().any(|o| {
         let op = facts.op(*o);
         op.kind == AtomicOpKind::FetchSub
-            && facts.program.body_ids().any(|b| {
-                let owner = facts.program.body(b).owner;
-                facts.program.implemented_trait(owner) == Some("Drop")
-                    && !is_guard_drop(facts, b)
-                    && facts.seen(b).iter().any(|s| s.op == *o)
+            && facts.instances[o.index()].iter().any(|(b, _)| {
+                let owner = facts.program.body(*b).owner;
+                facts.program.implemented_trait(owner) == Some("Drop") && !is_guard_drop(facts, *b)
             })
     })
 }

@@ -103,7 +103,7 @@ fn own(facts: &Facts<'_>, body: BodyId) -> Vec<Touch> {
 
 fn through_calls(facts: &Facts<'_>, body: BodyId, cycle: &[BodyId], out: &mut Vec<Touch>) {
     let seen = facts.seen(body);
-    let by_event = super::value_flow::index(seen);
+    let by_event = &facts.by_event[body.index()];
     for &(event, callee) in &facts.calls[body.index()] {
         let inner = &facts.touches[callee.index()];
         if cycle.contains(&callee) || inner.len() > MAX_HELPER_TOUCHES {
@@ -113,7 +113,7 @@ fn through_calls(facts: &Facts<'_>, body: BodyId, cycle: &[BodyId], out: &mut Ve
             if t.via.len() >= MAX_CALL_DEPTH {
                 continue;
             }
-            let pointer = facts.transport_flows(body, event, callee, &t.pointer, seen, &by_event);
+            let pointer = facts.transport_flows(body, event, callee, &t.pointer, seen, by_event);
             if t.key.is_none() && pointer.ops.is_empty() && pointer.params.is_empty() {
                 continue;
             }

@@ -1,6 +1,8 @@
 //! Where a value came from: which operations, parameters and other memory flow into it.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use std::ops::Range;
+
+use rustc_hash::FxHashSet;
 
 use super::{Facts, Seen};
 use crate::ir::{Base, BinOp, Callee, EventId, EventKind, Place, Terminator, ValueId, ValueKind};
@@ -61,33 +63,42 @@ struct Walk<'w, 'a> {
     facts: &'w Facts<'a>,
     body: BodyId,
     seen: &'w [Seen],
-    by_event: &'w FxHashMap<EventId, Vec<usize>>,
+    by_event: &'w ByEvent,
     visited: FxHashSet<ValueId>,
 }
 
-/// Seen operations by the event at which they happen.
-pub(super) fn index(seen: &[Seen]) -> FxHashMap<EventId, Vec<usize>> {
-    let mut by_event: FxHashMap<EventId, Vec<usize>> = FxHashMap::default();
-    for (i, s) in seen.iter().enumerate() {
-        by_event.entry(s.event).or_default().push(i);
+/// Seen operations by the event at which they happen: those of one event stand side by side.
+#[derive(Debug, Default)]
+pub(super) struct ByEvent(Vec<(EventId, Range<usize>)>);
+
+impl ByEvent {
+    pub(super) fn of(seen: &[Seen]) -> ByEvent {
+        let mut start = 0;
+        let runs = seen.chunk_by(|a, b| a.event == b.event).map(|run| {
+            let range = start..start + run.len();
+            start = range.end;
+            (run[0].event, range)
+        });
+        let mut all: Vec<_> = runs.collect();
+        all.sort_unstable_by_key(|(e, _)| *e);
+        ByEvent(all)
     }
-    by_event
+
+    fn at(&self, event: EventId) -> Range<usize> {
+        match self.0.binary_search_by_key(&event, |(e, _)| *e) {
+            Ok(i) => self.0[i].1.clone(),
+            Err(_) => 0..0,
+        }
+    }
 }
 
 impl<'a> Facts<'a> {
     /// What flows into a value of `body`.
     pub fn flows_into(&self, body: BodyId, value: ValueId) -> Flows {
-        let seen = self.seen(body);
-        self.flows_with(body, value, seen, &index(seen))
+        self.flows_with(body, value, self.seen(body), &self.by_event[body.index()])
     }
 
-    pub(super) fn flows_with(
-        &self,
-        body: BodyId,
-        value: ValueId,
-        seen: &[Seen],
-        by_event: &FxHashMap<EventId, Vec<usize>>,
-    ) -> Flows {
+    pub(super) fn flows_with(&self, body: BodyId, value: ValueId, seen: &[Seen], by_event: &ByEvent) -> Flows {
         Walk { facts: self, body, seen, by_event, visited: FxHashSet::default() }.value(value)
     }
 
@@ -99,7 +110,7 @@ impl<'a> Facts<'a> {
         callee: BodyId,
         flows: &Flows,
         seen: &[Seen],
-        by_event: &FxHashMap<EventId, Vec<usize>>,
+        by_event: &ByEvent,
     ) -> Flows {
         Walk { facts: self, body, seen, by_event, visited: FxHashSet::default() }.transport(event, callee, flows)
     }
@@ -284,7 +295,7 @@ impl Walk<'_, '_> {
     fn event(&mut self, event: EventId) -> Flows {
         let e = self.facts.event(self.body, event);
         // A direct operation is a source of its own.
-        let direct = self.by_event.get(&event).into_iter().flatten().copied().find(|&i| self.seen[i].is_direct());
+        let direct = self.by_event.at(event).find(|&i| self.seen[i].is_direct());
         if let Some(i) = direct {
             return Flows { ops: vec![i], ..Flows::default() };
         }
@@ -344,7 +355,7 @@ impl Walk<'_, '_> {
                 .iter()
                 .filter_map(|&i| {
                     let x = inner.get(i)?;
-                    self.by_event.get(&event)?.iter().copied().find(|&j| {
+                    self.by_event.at(event).find(|&j| {
                         let s = &self.seen[j];
                         s.op == x.op
                             && s.via.first().is_some_and(|v| *v == (callee, x.event))

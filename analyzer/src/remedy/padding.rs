@@ -10,8 +10,8 @@ use crate::ir::{ItemKind, Span, ValueId, ValueKind};
 use crate::lint::Cx;
 use crate::resolve::{BodyId, DefId, Type};
 
-/// Wraps the types of fields, by `#[padded]` under `#[concurrent]`, and the values that they are made of. Whether each use goes through `Deref` is for the
-/// compiler to say, and the wrapper may need a dependency, so a human has to look.
+/// Wraps the types of fields, by `#[padded]` under `#[concurrent]`, and the values that they are made of. Whether each
+/// use goes through `Deref` is for the compiler to say, and the wrapper may need a dependency, so a human has to look.
 pub fn wrap(cx: &Cx<'_>, adt: DefId, fields: &[String]) -> Option<Fix> {
     let facts = cx.facts;
     let d = facts.program.def(adt);
@@ -173,13 +173,19 @@ impl Wrapper {
         let files = || cx.facts.program.crates.get(d.krate).into_iter().flat_map(|c| &c.files);
         let found = KNOWN.into_iter().find(|(word, _)| match word.starts_with("use ") {
             true => own.contains(word),
-            false => files().any(|(file, _)| cx.sources.file(*file).text.contains(word)),
+            false => files().any(|(file, _)| is_used(&cx.sources.file(*file).text, word)),
         });
         match found {
             Some((_, path)) => Wrapper { path, applicability: Applicability::MaybeIncorrect },
             None => Wrapper { path: "atomic_lint::Padded", applicability: Applicability::HasPlaceholders },
         }
     }
+}
+
+/// Whether code names a crate; an attribute that is never compiled, or a comment, needs no dependency.
+fn is_used(text: &str, path: &str) -> bool {
+    let is_code = |line: &str| !line.contains("cfg_attr(any()") && !line.trim_start().starts_with("//");
+    text.contains(path) && text.lines().any(|line| line.contains(path) && is_code(line))
 }
 
 /// Where values of the type are put together.

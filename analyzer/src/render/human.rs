@@ -189,7 +189,8 @@ impl Painter {
     fn grade(&mut self, grade: Grade) -> io::Result<()> {
         let color = match grade {
             Grade::Bug | Grade::Error => AnsiColor::BrightRed,
-            Grade::Warning => AnsiColor::BrightYellow,
+            // As of gcc and clang: yellow cannot be read on white, and the labels are in this colour too.
+            Grade::Warning => AnsiColor::Magenta,
             Grade::Note => AnsiColor::BrightGreen,
             Grade::Help => AnsiColor::BrightCyan,
         };

@@ -1,5 +1,8 @@
 //! One shape a lint: which of a finding's operations make the program, and what must hold at its end.
 
+mod memory;
+mod waiting;
+
 use super::act::Act;
 use super::operations::{Operation, Operations};
 use super::{Program, Subject, Variant};
@@ -9,24 +12,38 @@ pub(super) type Shape = fn(&Evidence<'_>) -> Option<Program>;
 
 /// The lints that have a witness.
 pub(super) const SHAPES: &[(&str, Shape)] = &[
+    ("aba_prone_cas", memory::aba),
+    ("arc_count_race", memory::owners),
     ("check_then_act", check_then_act),
+    ("dangling_publication", memory::dangling),
+    ("guarded_by_violation", memory::unguarded),
+    ("ignored_cas_result", memory::ignored_result),
+    ("interior_mutability_in_published", memory::interior),
+    ("lost_wakeup", waiting::lost_wakeup),
     ("mixed_atomic_access", mixed_access),
     ("mutation_after_publication", late_mutation),
     ("old_value_confusion", old_value),
+    ("premature_reclamation", memory::reclamation),
     ("refcount_resurrection", resurrection),
     ("relaxed_cas_failure", cas_failure),
     ("relaxed_lock", lock),
     ("relaxed_publication", publication),
     ("relaxed_refcount_release", refcount_release),
     ("relaxed_uniqueness_check", uniqueness),
+    ("seqlock_misuse", waiting::sequence),
+    ("side_effects_in_cas_loop", memory::repeated_effect),
+    ("single_writer_violation", memory::second_writer),
     ("split_flag", split_flag),
     ("split_read_modify_write", split_rmw),
     ("stale_cas_expected", stale_expected),
     ("store_clobbers_rmw", clobber),
     ("store_load_reordering", store_load),
     ("torn_snapshot", torn),
+    ("unchecked_null_load", memory::null_load),
     ("unpaired_ordering", publication),
     ("use_after_release", use_after_release),
+    ("volatile_as_atomic", memory::volatile),
+    ("weak_cas_outside_loop", waiting::weak_cas),
 ];
 
 const LOAD: AtomicOpKind = AtomicOpKind::Load;
@@ -460,7 +477,9 @@ fn torn(e: &Evidence<'_>) -> Option<Program> {
 }
 
 fn late_mutation(e: &Evidence<'_>) -> Option<Program> {
-    let (publish, f) = (e.partner(AtomicOpKind::writes)?, e.field());
+    // Where the finding stands on the pointer that was loaded, any store has made it known.
+    let publish = e.partner(AtomicOpKind::writes).unwrap_or(Act::new(STORE, Ordering::Release));
+    let f = e.field();
     let publish = publish.releasing().write(&f, 0, 1)?;
     let look = format!("if s.{f}.load(Acquire) == 1 {{\n    s.read_data();\n}}\n0");
     program(
@@ -523,7 +542,8 @@ fn old_value(e: &Evidence<'_>) -> Option<Program> {
 
 fn mixed_access(e: &Evidence<'_>) -> Option<Program> {
     let f = e.field();
-    let write = e.partner(AtomicOpKind::writes).or_else(|| e.primary().filter(|a| a.kind.writes()))?;
+    let write = e.partner(AtomicOpKind::writes).or_else(|| e.primary().filter(|a| a.kind.writes()));
+    let Some(write) = write else { return plain_write(e, &f) };
     let write = write.write(&f, 0, 1)?;
     let plain = format!("// SAFETY: none: that is what this shows.\nunsafe {{ s.{f}.unsync_load() }}");
     program(
@@ -531,5 +551,16 @@ fn mixed_access(e: &Evidence<'_>) -> Option<Program> {
         &[(&f, 0)],
         variant(&[&write, "0"], &[&plain], &[]),
         variant(&[&write, "0"], &[&format!("s.{f}.load(Relaxed)")], &[]),
+    )
+}
+
+/// Loom's atomics can be read plainly, but not written so: the cell stands for the memory.
+fn plain_write(e: &Evidence<'_>, f: &str) -> Option<Program> {
+    let look = e.partner(AtomicOpKind::reads).or_else(|| e.primary())?.read(f, 0)?;
+    program(
+        "The plain write runs at the same time as the atomic read (the cell stands for the memory of both)",
+        &[(f, 0)],
+        variant(&["s.write_data();", "0"], &[&format!("// {look}"), "s.read_data();", "0"], &[]),
+        variant(&[&format!("s.{f}.store(1, Relaxed);"), "0"], &[&look], &[]),
     )
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::Mutex;
 use std::time::Instant;
 
-const OPERATIONS: usize = 200_000;
+const OPERATIONS: usize = 50_000;
 
 /// Values in a collection before the first operation, so that none waits for its own store.
 const FILLED: u64 = 100;

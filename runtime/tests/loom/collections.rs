@@ -51,16 +51,33 @@ model! {
 }
 
 model! {
-    /// A producer and a consumer on an empty queue: values arrive whole and in order, and `tail`
-    /// keeps up with `head`.
+    /// Pushes claim nodes of one block and make a second one: each node is claimed once, and each
+    /// block is retired once, when its last value is taken.
+    fn stack_blocks(Some(2)) catches ["stack-claim", "stack-fresh"] {
+        let stack = Arc::new(Stack::new());
+        let other = {
+            let stack = Arc::clone(&stack);
+            thread::spawn(move || {
+                stack.push(1);
+                stack.push(2);
+            })
+        };
+        stack.push(3);
+        let first = stack.pop();
+        other.join().unwrap();
+        let mut values: Vec<i32> = std::iter::from_fn(|| stack.pop()).chain(first).collect();
+        values.sort_unstable();
+        assert_eq!(values, [1, 2, 3]);
+    }
+}
+
+model! {
+    /// A producer and a consumer on an empty queue: values arrive whole and in order.
     fn queue(Some(3)) catches ["queue-push", "queue-pop"] {
         let queue = Arc::new(Queue::new());
         let producer = {
             let queue = Arc::clone(&queue);
-            thread::spawn(move || {
-                queue.push(Box::new(1));
-                queue.push(Box::new(2));
-            })
+            thread::spawn(move || (1..=2).for_each(|value| queue.push(Box::new(value))))
         };
         let mut seen: Vec<i32> = Vec::new();
         seen.extend(queue.pop().map(|value| *value));
@@ -74,19 +91,85 @@ model! {
 }
 
 model! {
-    /// Two producers that may find each other's `tail` lagging.
-    fn queue_producers(Some(2)) catches ["queue-swing"] {
+    /// A consumer follows a producer into the next block, and may swing `tail` for it.
+    fn queue_next_block(Some(2)) catches ["queue-link"] {
+        let queue = Arc::new(Queue::new());
+        (1..=2).for_each(|value| queue.push(Box::new(value)));
+        let consumer = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || (0..3).filter_map(|_| queue.pop()).map(|value| *value).collect::<Vec<i32>>())
+        };
+        queue.push(Box::new(3));
+        let early = queue.pop();
+        let mut seen = consumer.join().unwrap();
+        assert!(seen.windows(2).all(|pair| pair[0] < pair[1]));
+        seen.extend(early.map(|value| *value));
+        seen.extend(std::iter::from_fn(|| queue.pop()).map(|value| *value));
+        seen.sort_unstable();
+        assert_eq!(seen, [1, 2, 3]);
+    }
+}
+
+model! {
+    /// Two producers that claim slots of one block and grow the list: `tail` hands on whole blocks.
+    fn queue_producers(Some(2)) catches ["queue-swing", "queue-claim"] {
+        let queue = Arc::new(Queue::new());
+        let producer = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || (1..=2).for_each(|value| queue.push(value)))
+        };
+        (3..=4).for_each(|value| queue.push(value));
+        producer.join().unwrap();
+        let values: Vec<i32> = std::iter::from_fn(|| queue.pop()).collect();
+        let of = |mine: [i32; 2]| values.iter().copied().filter(|value| mine.contains(value)).collect::<Vec<_>>();
+        assert_eq!((of([1, 2]), of([3, 4]), values.len()), (vec![1, 2], vec![3, 4], 4));
+    }
+}
+
+model! {
+    /// One consumer enters the next block beside its producer, another one finds it there.
+    fn queue_consumers(Some(1)) catches ["queue-head", "queue-next"] {
+        let queue = Arc::new(Queue::new());
+        (1..=2).for_each(|value| queue.push(value));
+        let consumers: Vec<_> = [3, 1]
+            .into_iter()
+            .map(|pops| {
+                let queue = Arc::clone(&queue);
+                thread::spawn(move || (0..pops).filter_map(|_| queue.pop()).collect::<Vec<i32>>())
+            })
+            .collect();
+        queue.push(3);
+        let mut seen = Vec::new();
+        for consumer in consumers {
+            let values = consumer.join().unwrap();
+            assert!(values.windows(2).all(|pair| pair[0] < pair[1]));
+            seen.extend(values);
+        }
+        seen.extend(std::iter::from_fn(|| queue.pop()));
+        seen.sort_unstable();
+        assert_eq!(seen, [1, 2, 3]);
+    }
+}
+
+model! {
+    /// Pops that skip the slots of a push which is held up, to the end of its block: the push goes on
+    /// elsewhere, and the block stays until it knows.
+    fn queue_skip(Some(3)) catches ["queue-skip"] {
         let queue = Arc::new(Queue::new());
         let producer = {
             let queue = Arc::clone(&queue);
             thread::spawn(move || queue.push(1))
         };
-        queue.push(2);
+        let other = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || queue.push(2))
+        };
+        let early = queue.pop();
         producer.join().unwrap();
-        let mut values = [queue.pop(), queue.pop()];
+        other.join().unwrap();
+        let mut values: Vec<i32> = std::iter::from_fn(|| queue.pop()).chain(early).collect();
         values.sort_unstable();
-        assert_eq!(values, [Some(1), Some(2)]);
-        assert_eq!(queue.pop(), None);
+        assert_eq!(values, [1, 2]);
     }
 }
 

@@ -121,6 +121,24 @@ model! {
 }
 
 model! {
+    /// A slot is given back to one lane while the only one of the other is taken: there is always a
+    /// free one, so a look through both must not come out empty.
+    fn free_list_lanes(Some(3)) catches ["free-list-look-again"] {
+        let list = Arc::new(FreeList::with_lanes(2, 2));
+        assert_eq!(list.take_in(0), Some(0));
+        let other = Arc::clone(&list);
+        let moving = thread::spawn(move || {
+            other.give_back(0);
+            other.take_in(1)
+        });
+        let mine = list.take_in(0);
+        let theirs = moving.join().expect("moves");
+        assert!(mine.is_some() && theirs.is_some() && mine != theirs, "{mine:?}, {theirs:?}");
+        assert_eq!(list.take_in(0), None);
+    }
+}
+
+model! {
     /// An index handed over with what it stands for.
     fn tagged_index_publishes(None) catches ["tagged-load", "tagged-replace"] {
         let data = Arc::new(UnsafeCell::new(0));

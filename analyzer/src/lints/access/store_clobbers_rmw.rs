@@ -61,7 +61,7 @@ declare_lint! {
     /// ## Known limits
     ///
     /// Quiet for absolute setters (`set_…`), for `reset`/`clear` functions that read nothing before, for locks whose
-    /// only RMW is the claim that the store gives back, and where an RMW of the same function has decided that
+    /// only RMW is the claim that the store gives back, for guards that hold such a claim until they are dropped, and where an RMW of the same function has decided that
     /// nobody else may write.
     ///
     /// ## References
@@ -105,6 +105,7 @@ pub fn clobbered<'f>(facts: &'f Facts<'_>, body: BodyId, location: LocId, store:
         || !facts.context(store.op).locks.is_empty()
         || facts.context(store.op).vouched
         || facts.context(store.op).claimed
+        || facts.is_guards_own(store.op)
         || facts.confined_writer(location).is_some()
         || split_read_modify_write::pairs(facts, body).iter().any(|p| p.store.op == store.op)
         || follows_rmw(facts, body, store)

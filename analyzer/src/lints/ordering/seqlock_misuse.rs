@@ -6,6 +6,7 @@ use crate::finding::{Finding, Interleaving, Label, Site};
 use crate::ir::EventId;
 use crate::lint::{Cx, declare_lint};
 use crate::resolve::BodyId;
+use Place::{Data, Elsewhere, Here};
 
 declare_lint! {
     /// Finds sequence locks that cannot work: version reads or bumps that do not enclose the data, data that is read as
@@ -121,7 +122,70 @@ struct Fault {
     help: &'static str,
     /// The access to the data that is not enclosed.
     data: Option<EventId>,
+    course: Course,
 }
+
+/// How it goes wrong: who does what, what the version is then, and where that stands.
+type Course = &'static [(usize, &'static str, &'static str, Place)];
+
+#[derive(Clone, Copy)]
+enum Place {
+    Here,
+    Data,
+    Elsewhere,
+}
+
+const READER: usize = 0;
+const WRITER: usize = 1;
+
+const READ_ONCE: Course = &[
+    (READER, "reads the version → 2", "2", Here),
+    (WRITER, "raises it, writes half of the data", "3", Elsewhere),
+    (READER, "reads the data", "3", Data),
+];
+const OVERTAKEN: Course = &[
+    (READER, "reads the version → 2", "2", Elsewhere),
+    (READER, "reads it again → 2, ahead of the data", "2", Here),
+    (WRITER, "raises it, writes half of the data", "3", Elsewhere),
+    (READER, "reads the data", "3", Data),
+];
+const PLAIN: Course = &[
+    (READER, "reads the version → 2", "2", Elsewhere),
+    (WRITER, "raises it, writes the data", "3", Elsewhere),
+    (READER, "reads the data at that moment", "3", Here),
+];
+const IN_PROGRESS: Course = &[
+    (WRITER, "raises it, writes half of the data", "3", Elsewhere),
+    (READER, "reads the version → 3", "3", Here),
+    (READER, "reads the data", "3", Data),
+    (READER, "reads the version again → 3", "3", Elsewhere),
+];
+const ONLY_AFTER: Course = &[
+    (READER, "reads the version → 2", "2", Elsewhere),
+    (WRITER, "writes half of the data", "2", Data),
+    (READER, "reads the data", "2", Elsewhere),
+    (READER, "reads the version again → 2", "2", Elsewhere),
+];
+const ONLY_BEFORE: Course = &[
+    (WRITER, "raises it", "3", Here),
+    (WRITER, "writes half of the data", "3", Data),
+    (READER, "reads the version → 3", "3", Elsewhere),
+    (READER, "reads the data", "3", Elsewhere),
+    (READER, "reads the version again → 3", "3", Elsewhere),
+];
+const EARLY: Course = &[
+    (WRITER, "writes half of the data, ahead of raising it", "2", Data),
+    (READER, "reads the version → 2", "2", Elsewhere),
+    (READER, "reads the data", "2", Elsewhere),
+    (READER, "reads the version again → 2", "2", Elsewhere),
+];
+const LATE: Course = &[
+    (WRITER, "raises it, writes half of the data", "3", Data),
+    (WRITER, "raises it again, ahead of the other half", "4", Here),
+    (READER, "reads the version → 4", "4", Elsewhere),
+    (READER, "reads the data", "4", Elsewhere),
+    (READER, "reads the version again → 4", "4", Elsewhere),
+];
 
 fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
     let facts = cx.facts;
@@ -157,6 +221,7 @@ fn reader_fault(cx: &Cx<'_>, location: LocId, sequence: &Sequence, r: &Reader) -
             ),
             help: "read the version again after `fence(Acquire)`, and retry if it has changed",
             data: r.data.first().map(|d| d.event),
+            course: READ_ONCE,
         });
     };
     if let Some(datum) = facts.overtaken(r) {
@@ -167,6 +232,7 @@ fn reader_fault(cx: &Cx<'_>, location: LocId, sequence: &Sequence, r: &Reader) -
             message: format!("{name} may be read the second time before the data, so a torn copy passes for whole"),
             help: "put `fence(Acquire)` between the data and this read, which can then be `Relaxed`",
             data: Some(datum.event),
+            course: OVERTAKEN,
         });
     }
     if let Some(datum) = r.data.iter().find(|d| d.access == Access::Plain && !d.indexed) {
@@ -177,6 +243,7 @@ fn reader_fault(cx: &Cx<'_>, location: LocId, sequence: &Sequence, r: &Reader) -
             message: format!("this reads plain memory while a writer may change it, and only then asks {name}"),
             help: "keep the data in atomics that are read `Relaxed`, or copy it with `read_volatile` as `MaybeUninit`",
             data: None,
+            course: PLAIN,
         });
     }
     let doubled = sequence.writers.iter().any(|w| !w.before.is_empty() && !w.after.is_empty());
@@ -187,6 +254,7 @@ fn reader_fault(cx: &Cx<'_>, location: LocId, sequence: &Sequence, r: &Reader) -
         message: format!("{name} is not tested for being odd, so data in the middle of a write passes for whole"),
         help: "start again while the version is odd",
         data: r.data.first().map(|d| d.event),
+        course: IN_PROGRESS,
     })
 }
 
@@ -194,7 +262,9 @@ fn writer_fault(cx: &Cx<'_>, location: LocId, sequence: &Sequence, w: &Writer) -
     let facts = cx.facts;
     let name = cx.location_name(location);
     let at = |i: usize| facts.seen(w.body)[i].event;
-    let fault = |event, label, message, help, data| Some(Fault { body: w.body, event, label, message, help, data });
+    let fault = |event, label, message, help, data, course| {
+        Some(Fault { body: w.body, event, label, message, help, data: Some(data), course })
+    };
     // Another element than the one that readers look at, until the version says so.
     if w.data.iter().all(|d| d.indexed) || sequence.readers.iter().all(|r| r.second.is_none()) {
         return None;
@@ -205,14 +275,16 @@ fn writer_fault(cx: &Cx<'_>, location: LocId, sequence: &Sequence, w: &Writer) -
             "the only time that it is raised",
             format!("{name} is raised only after the data was written, so a reader in between sees no change"),
             "raise it before the data is written too: odd while a write is in progress",
-            Some(w.data[0].event),
+            w.data[0].event,
+            ONLY_AFTER,
         ),
         ([before, ..], []) => fault(
             at(*before),
             "the only time that it is raised",
             format!("{name} is raised only before the data is written, so a reader that starts now takes half of it"),
             "raise it again, with `Release`, when the data is written",
-            Some(w.data[0].event),
+            w.data[0].event,
+            ONLY_BEFORE,
         ),
         ([before, ..], [.., after]) => {
             if let Some(d) = facts.written_early(w) {
@@ -221,7 +293,8 @@ fn writer_fault(cx: &Cx<'_>, location: LocId, sequence: &Sequence, w: &Writer) -
                     "the data's writes may overtake this",
                     format!("the data may be written before {name} says that a write is in progress"),
                     "put `fence(Release)` behind it",
-                    Some(d.event),
+                    d.event,
+                    EARLY,
                 );
             }
             let d = facts.written_late(w)?;
@@ -230,7 +303,8 @@ fn writer_fault(cx: &Cx<'_>, location: LocId, sequence: &Sequence, w: &Writer) -
                 "may overtake the data's writes",
                 format!("{name} may say that the write is over before the data is written"),
                 "raise it with `Release`",
-                Some(d.event),
+                d.event,
+                LATE,
             )
         }
         ([], []) => None,
@@ -249,14 +323,19 @@ fn report(cx: &Cx<'_>, location: LocId, fault: &Fault) -> Finding {
     finding.key.location.clone_from(&facts.location(location).name);
     finding.key.operation = operation(facts, fault);
     let watched = facts.location(location).name.rsplit("::").next().unwrap_or("version").to_owned();
-    finding.interleaving = Some(
-        Interleaving::new(&["reader", "writer"], watched)
-            .step(0, None, "reads the version → 2", "2")
-            .step(1, None, "writes half of the data", "2")
-            .step(0, data.or(Some(finding.primary.site)), "reads the data", "2")
-            .step(0, None, "reads the version again → 2", "2")
-            .ending("a torn copy passes for whole"),
+    let schedule = fault.course.iter().fold(
+        Interleaving::new(&["reader", "writer"], watched),
+        |schedule, (thread, action, version, place)| {
+            let place = match place {
+                Here => Some(site),
+                Data => data,
+                Elsewhere => None,
+            };
+            schedule.step(*thread, place, *action, *version)
+        },
     );
+    let end = if data.is_some() { "a torn copy passes for whole" } else { "a data race, before the version can tell" };
+    finding.interleaving = Some(schedule.ending(end));
     finding.help = Some(fault.help.to_owned());
     finding
 }
