@@ -5,6 +5,7 @@ use crate::facts::required::Constant;
 use crate::facts::sides::{Half, Sides};
 use crate::facts::{Facts, LocId, OpId, RoleKind};
 use crate::finding::{Finding, Interleaving, Label};
+use crate::ir::AtomicOpKind;
 use crate::lint::{Cx, declare_lint};
 
 declare_lint! {
@@ -109,6 +110,8 @@ enum Side {
     Value,
     /// One write of several does not release what was made ready before it.
     OneWrite,
+    /// One read of several ends a wait and does not acquire what was waited for.
+    Wait,
 }
 
 fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
@@ -121,7 +124,8 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
         let gap = unread(facts, location, &sides)
             .or_else(|| unwritten(facts, location, &sides))
             .or_else(|| value_unwritten(facts, &sides))
-            .or_else(|| one_write(facts, location, &sides));
+            .or_else(|| one_write(facts, location, &sides))
+            .or_else(|| waits(facts, location, &sides));
         if let Some(gap) = gap
             && !facts.is_exposed(location)
             && !super::relaxed_publication::speaks_of(facts, location)
@@ -213,6 +217,25 @@ fn one_write(facts: &Facts<'_>, location: LocId, sides: &Sides) -> Option<Gap> {
     (!strong.is_empty()).then_some(Gap { weak, strong, side: Side::OneWrite })
 }
 
+/// A loop waits until another thread has released something, and goes on without acquiring it, though others do.
+fn waits(facts: &Facts<'_>, location: LocId, sides: &Sides) -> Option<Gap> {
+    let ends_a_wait = |op: OpId| {
+        let o = facts.op(op);
+        let seen = facts.seen(o.body);
+        o.kind == AtomicOpKind::Load
+            && !facts.is_guarded(location, op)
+            && facts
+                .wait_loops(o.body)
+                .iter()
+                .any(|wait| wait.waits_on.iter().any(|&i| seen[i].op == op && seen[i].is_direct()))
+    };
+    let weak: Vec<OpId> =
+        sides.reads.iter().filter(|(op, half)| *half == Half::Weak && ends_a_wait(*op)).map(|(op, _)| *op).collect();
+    let first = facts.op(*weak.first()?).body;
+    let strong: Vec<OpId> = meant(&sides.writes).into_iter().filter(|op| facts.op(*op).body != first).collect();
+    (!strong.is_empty()).then_some(Gap { weak, strong, side: Side::Wait })
+}
+
 /// The single weak operation among several strong ones, if it matters.
 fn odd_ones(ops: &[(OpId, Half)], matters: impl Fn(OpId) -> bool) -> Option<Vec<OpId>> {
     let strong = ops.iter().filter(|(_, half)| *half != Half::Weak).count();
@@ -269,18 +292,19 @@ fn report(cx: &Cx<'_>, location: LocId, gap: &Gap) -> Finding {
         Side::Write => {
             format!("{name} is acquired but never released, so its reader may not see what came before the write")
         }
+        Side::Wait => format!("what {name} waits for may not be visible yet when this loop ends"),
         Side::OneWrite => format!("its reader may see the new {name} before what was written ahead of it here"),
         Side::Value => {
             format!("{name} is set here without a release, so the thread that takes it may not see what came before")
         }
     };
     let text = match gap.side {
-        Side::Read => "acquires nothing",
+        Side::Read | Side::Wait => "acquires nothing",
         Side::Write | Side::Value | Side::OneWrite => "releases nothing",
     };
     let primary = Label::new(cx.op_site(gap.weak[0]), format!("`{}` {text}", cx.ordering_text(first)));
     let mut finding = cx.finding(&UNPAIRED_ORDERING, first.body, primary, message);
-    let word = if gap.side == Side::Read { "released here" } else { "acquired here" };
+    let word = if matches!(gap.side, Side::Read | Side::Wait) { "released here" } else { "acquired here" };
     for op in gap.strong.iter().take(2) {
         let ordering = cx.ordering_text(facts.op(*op));
         finding.secondary.push(Label::new(cx.op_site(*op), format!("{word}, with `{ordering}`")));
@@ -296,6 +320,7 @@ fn report(cx: &Cx<'_>, location: LocId, gap: &Gap) -> Finding {
         finding.interleaving = Some(schedule(cx, location, gap));
     }
     finding.help = Some(match gap.side {
+        Side::Wait => "wait with `Acquire`, or put `fence(Acquire)` behind the loop".to_owned(),
         Side::OneWrite => "write it with `Release`, as the other writers do".to_owned(),
         Side::Read => {
             format!("read it with `Acquire`; or, if it hands nothing over, write it `Relaxed` instead of `{strong}`")
@@ -310,7 +335,7 @@ fn report(cx: &Cx<'_>, location: LocId, gap: &Gap) -> Finding {
 fn schedule(cx: &Cx<'_>, location: LocId, gap: &Gap) -> Interleaving {
     let watched = cx.facts.location(location).name.rsplit("::").next().unwrap_or("value").to_owned();
     let (weak, strong) = (Some(cx.op_site(gap.weak[0])), Some(cx.op_site(gap.strong[0])));
-    let (write, read) = if gap.side == Side::Read { (strong, weak) } else { (weak, strong) };
+    let (write, read) = if matches!(gap.side, Side::Read | Side::Wait) { (strong, weak) } else { (weak, strong) };
     Interleaving::new(&["writer", "reader"], watched)
         .step(0, None, "writes other memory", "old")
         .step(0, write, "writes it", "new")
