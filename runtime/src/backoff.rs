@@ -75,12 +75,17 @@ impl Backoff {
         Self { waits: 0 }
     }
 
-    /// For an operation that lost a race and writes several cache lines: its first wait is long enough
-    /// for the winner to do a few operations while the lines are its own.
+    /// Waits after an operation that writes several cache lines has lost a race: long enough for the
+    /// winner to do a few operations while the lines are its own.
+    ///
+    /// Only speed depends on it, and in a model a spin ends the thread's turn, which would hide schedules.
     #[cfg(feature = "epoch")]
     #[inline]
-    pub(crate) const fn after_a_loss() -> Self {
-        Self { waits: 4 }
+    pub(crate) fn lose(&mut self) {
+        if !cfg!(atomic_lint_loom) {
+            self.waits = self.waits.max(4);
+            self.spin();
+        }
     }
 
     /// Spins, each time twice as long up to a limit, and never gives up the processor.

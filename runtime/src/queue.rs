@@ -256,7 +256,7 @@ impl<T> Queue<T> {
     fn push_by<G: Borrow<Guard>>(&self, mut value: T, pin: impl Fn() -> G) {
         // Relaxed, here and on failure below: only compared.
         let mut tail = Position::from_word(self.tail.load(Ordering::Relaxed));
-        let mut backoff = Backoff::after_a_loss();
+        let mut backoff = Backoff::new();
         loop {
             if tail.index() == SLOTS {
                 match self.push_to_new_block(value, pin().borrow()) {
@@ -285,7 +285,7 @@ impl<T> Queue<T> {
                     }
                 },
                 Err(now) => {
-                    backoff.spin();
+                    backoff.lose();
                     tail = Position::from_word(now);
                 }
             }
@@ -356,7 +356,7 @@ impl<T> Queue<T> {
     #[inline]
     fn pop_pinned(&self, guard: &Guard) -> Option<T> {
         let mut patience = Backoff::new();
-        let mut backoff = Backoff::after_a_loss();
+        let mut backoff = Backoff::new();
         loop {
             // Acquire: the block is dereferenced, and what the pops that moved `head` here had seen
             // of `tail` and of the block's users, this one sees too. Partners: `advance`,
@@ -378,7 +378,7 @@ impl<T> Queue<T> {
                         // SAFETY: this thread moved `head` past a full slot.
                         return Some(unsafe { slot.take() });
                     }
-                    backoff.spin();
+                    backoff.lose();
                 }
                 SKIPPED => {
                     self.advance(head);

@@ -173,7 +173,7 @@ impl<T> Stack<T> {
         node.value.with_mut(|slot| unsafe { *slot = MaybeUninit::new(value) });
         // Relaxed: only stored as a link and compared, never dereferenced here.
         let mut head = self.ends.head.load(Ordering::Relaxed);
-        let mut backoff = Backoff::after_a_loss();
+        let mut backoff = Backoff::new();
         loop {
             // SAFETY: as for the value.
             node.next.with_mut(|next| unsafe { *next = head });
@@ -187,7 +187,7 @@ impl<T> Stack<T> {
             ) {
                 Ok(_) => return,
                 Err(now) => {
-                    backoff.spin();
+                    backoff.lose();
                     head = now;
                 }
             }
@@ -202,7 +202,7 @@ impl<T> Stack<T> {
     fn claim(&self) -> Position<Block<T>> {
         // Relaxed: only compared.
         let mut fresh = Position::from_word(self.ends.fresh.load(Ordering::Relaxed));
-        let mut backoff = Backoff::after_a_loss();
+        let mut backoff = Backoff::new();
         while !fresh.is_none() && fresh.index() < SLOTS {
             // Acquire: the block as its maker left it. A claim by somebody else in between goes on
             // with the maker's release sequence. Relaxed on failure: only compared. Partner:
@@ -215,7 +215,7 @@ impl<T> Stack<T> {
             ) {
                 Ok(_) => return fresh,
                 Err(current) => {
-                    backoff.spin();
+                    backoff.lose();
                     fresh = Position::from_word(current);
                 }
             }
@@ -273,7 +273,7 @@ impl<T> Stack<T> {
         // read-modify-write, so the value read lies in the release sequence of the push that
         // linked this node, even if a pop wrote it. Partner: `push`.
         let mut head = Position::from_word(self.ends.head.load(argued(Ordering::Acquire, "stack-pop")));
-        let mut backoff = Backoff::after_a_loss();
+        let mut backoff = Backoff::new();
         while !head.is_none() {
             // SAFETY: the guard was pinned before the load, so the block of a node reached from
             // `head` is not freed before it ends.
@@ -304,7 +304,7 @@ impl<T> Stack<T> {
                     return Some(value);
                 }
                 Err(now) => {
-                    backoff.spin();
+                    backoff.lose();
                     head = Position::from_word(now);
                 }
             }
