@@ -10,6 +10,7 @@ pub mod attempt;
 pub mod carried;
 pub mod claims;
 pub mod comments;
+mod contended;
 pub mod context;
 pub mod control;
 pub mod dangling;

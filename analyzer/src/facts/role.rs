@@ -148,7 +148,9 @@ fn is_lock(facts: &Facts<'_>, ops: &[&Op<'_>]) -> bool {
         AtomicOpKind::Swap => {
             o.new_value().is_some_and(|v| matches!(facts.value(o.body, v), ValueKind::Bool(true))) && o.result.is_some()
         }
-        AtomicOpKind::FetchOr | AtomicOpKind::FetchAdd => facts.op_named(o, &["lock"]),
+        AtomicOpKind::FetchOr | AtomicOpKind::FetchAdd => facts.op_named(o, &["lock", "acquire"]),
+        // The turn that a ticket waits for.
+        AtomicOpKind::Load => facts.op_named(o, &["lock"]) && is_in_loop(facts, o),
         _ => false,
     });
     let gives_back = ops.iter().any(|o| {
@@ -166,6 +168,11 @@ fn is_lock(facts: &Facts<'_>, ops: &[&Op<'_>]) -> bool {
             )
     });
     takes && gives_back
+}
+
+fn is_in_loop(facts: &Facts<'_>, op: &Op<'_>) -> bool {
+    let ir = facts.program.body(op.body).ir;
+    ir.blocks[ir.events[op.event.index()].block.index()].in_loop.is_some()
 }
 
 fn is_named_constant(facts: &Facts<'_>, body: BodyId, value: ValueId) -> bool {

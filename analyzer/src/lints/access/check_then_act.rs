@@ -1,12 +1,12 @@
 //! A load decides whether the same location is written, with nothing that makes the two one step.
 
-use super::split_read_modify_write;
+use super::{split_read_modify_write, store_clobbers_rmw};
 use crate::facts::control::Decision;
 use crate::facts::publication::origin;
 use crate::facts::required::Constant;
 use crate::facts::{Facts, LocId, Op, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
-use crate::ir::{AtomicOpKind, Base, BinOp, EventId, Ordering, ValueId, ValueKind};
+use crate::ir::{AtomicOpKind, Base, BinOp, BlockId, EventId, Ordering, Terminator, ValueId, ValueKind};
 use crate::lint::{Cx, declare_lint};
 use crate::remedy::one_step;
 use crate::resolve::{BodyId, Type};
@@ -99,6 +99,7 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
             }
             let load = decisions.iter().find_map(|d| deciding_load(facts, body, d, act));
             let load = load.or_else(|| disposed_load(facts, body, act));
+            let load = load.or_else(|| replaced_load(facts, body, act));
             // What follows in the same branch (giving the claim back) is part of the act.
             let told = |load: &Seen| {
                 let flow = facts.flow(body);
@@ -141,7 +142,7 @@ fn deciding_load<'f>(facts: &'f Facts<'_>, body: BodyId, decision: &Decision, ac
         || facts.is_alone(body, act)
         || facts.is_guarded(location, act.op)
         || settled_under_lock(facts, act)
-        || facts.context(act.op).vouched
+        || facts.context(act.op).vouched && !facts.is_contended(location, act.op)
         || facts.context(act.op).claimed
         || facts.is_claimed(body, act.event)
         || lowers_for_good(facts, location, act)
@@ -190,6 +191,61 @@ fn disposed_load<'f>(facts: &'f Facts<'_>, body: BodyId, act: &Seen) -> Option<&
             && !decided_by_rmw(facts, body, l, act)
             && load.result.is_some_and(|v| facts.is_freed(body, v, l.event, act.event))
     })
+}
+
+/// The load whose value is the answer that the function gives, or acts on, after something else was stored in its
+/// place: a `swap` in two steps. Two threads may be given the same value, and one that is stored in between is lost.
+fn replaced_load<'f>(facts: &'f Facts<'_>, body: BodyId, act: &Seen) -> Option<&'f Seen> {
+    let op = facts.op(act.op);
+    let location = op.location?;
+    let quiet = op.kind != AtomicOpKind::Store
+        || !act.is_direct()
+        || facts.is_alone(body, act)
+        || facts.is_guarded(location, act.op)
+        || settled_under_lock(facts, act)
+        || facts.is_claimed(body, act.event)
+        || facts.context(act.op).claimed
+        || facts.context(act.op).in_drop
+        || facts.context(act.op).vouched
+        || facts.is_own_element(&act.place)
+        || facts.confined_writer(location).is_some()
+        || facts.may_be_locked_by_callers(act.op);
+    // Updates that the store wipes out are `store_clobbers_rmw`'s.
+    if quiet || store_clobbers_rmw::clobbered(facts, body, location, act).is_some() {
+        return None;
+    }
+    let flow = facts.flow(body);
+    facts.seen(body).iter().enumerate().find_map(|(i, l)| {
+        let load = facts.op(l.op);
+        let replaced = l.is_direct()
+            && load.kind == AtomicOpKind::Load
+            && load.location == op.location
+            && l.place.may_alias(&act.place)
+            && !l.place.is_other_element(&act.place)
+            && flow.dominates(l.event, act.event)
+            && !decided_by_rmw(facts, body, l, act)
+            && !facts.is_settled_between(body, l.event, act.event)
+            && !facts.is_handed_to_one_side(body, l)
+            && is_answer(facts, body, i, load.result?, act);
+        replaced.then_some(l)
+    })
+}
+
+/// What was loaded is returned, or decides something, once the new value has been stored.
+fn is_answer(facts: &Facts<'_>, body: BodyId, load: usize, loaded: ValueId, act: &Seen) -> bool {
+    let ir = facts.program.body(body).ir;
+    let flow = facts.flow(body);
+    let from = flow.block_of(act.event);
+    let after = |block: BlockId| block == from || flow.block_dominates(from, block);
+    let returned = ir.blocks.iter().enumerate().any(|(i, b)| match b.term {
+        Terminator::Return(Some(v)) => after(BlockId(i as u32)) && facts.is_alias(body, v, loaded, 0),
+        _ => false,
+    });
+    let decides = facts
+        .decisions(body)
+        .iter()
+        .any(|d| after(d.block) && d.flows.ops.iter().chain(&d.flows.compared).any(|&i| i == load));
+    returned || decides
 }
 
 /// Writes that take effect whatever the current value is. A CAS brings its own check; an RMW whose result is used

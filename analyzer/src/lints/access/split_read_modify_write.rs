@@ -1,5 +1,6 @@
 //! A value loaded from a location flows into a store to the same location.
 
+use crate::facts::access::LocId;
 use crate::facts::{Facts, Seen};
 use crate::finding::{Finding, Interleaving, Label};
 use crate::ir::{AtomicOpKind, BinOp, ValueId, ValueKind};
@@ -68,7 +69,8 @@ declare_lint! {
     /// its end, `fetch_update` with `checked_add` keeps the test in the same step.
     ///
     /// Quiet where the location is reached through `&mut`, under a lock that every other writer holds, or from a
-    /// handle that only one thread can have. A value that travels through other memory in between is not followed.
+    /// handle that only one thread can have. In an unsafe function, or behind a claim that was won on another location,
+    /// only if another function changes the location by an RMW that nothing keeps away. A value that travels through other memory in between is not followed.
     ///
     /// ## References
     ///
@@ -124,13 +126,18 @@ fn is_torn(facts: &Facts<'_>, body: BodyId, load: &Seen, store: &Seen) -> bool {
         && !facts.is_alone(body, load)
         && !facts.is_alone(body, store)
         && !facts.is_guarded(location, store.op)
-        && !facts.context(store.op).vouched
-        && !facts.context(store.op).claimed
+        && !is_left_alone(facts, location, store)
         && !is_decided_by_rmw(facts, body, load, store)
         && !is_scrambled(facts, body, load, store)
         && !is_of_another_round(facts, body, load, store)
         && facts.confined_writer(location).is_none()
         && !facts.may_be_locked_by_callers(store.op)
+}
+
+/// The caller vouches for nobody else being there, or a claim was won before, and nothing that others do says otherwise.
+fn is_left_alone(facts: &Facts<'_>, location: LocId, store: &Seen) -> bool {
+    let context = facts.context(store.op);
+    (context.vouched || context.claimed) && !facts.is_contended(location, store.op)
 }
 
 /// The state of a generator of random numbers: the value is mixed with itself (`x ^ (x << 13)`), and a number that is

@@ -95,7 +95,7 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
 }
 
 /// The update of another function that this store can wipe out.
-fn clobbered<'f>(facts: &'f Facts<'_>, body: BodyId, location: LocId, store: &Seen) -> Option<&'f Op<'f>> {
+pub fn clobbered<'f>(facts: &'f Facts<'_>, body: BodyId, location: LocId, store: &Seen) -> Option<&'f Op<'f>> {
     let op = facts.op(store.op);
     let partner = facts
         .shared_writes(location)

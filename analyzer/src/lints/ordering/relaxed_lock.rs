@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use crate::facts::access::Op;
 use crate::facts::flow::loop_within;
 use crate::facts::guards::Lock;
 use crate::facts::pairing::lacks_acquire;
+use crate::facts::publication::origin;
 use crate::facts::role::RoleKind;
 use crate::facts::{Facts, LocId, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
-use crate::ir::{AtomicOpKind, BlockId, Callee, EventId, EventKind, Terminator, ValueId, ValueKind};
+use crate::ir::{AtomicOpKind, BinOp, BlockId, Callee, EventId, EventKind, Terminator, ValueId, ValueKind};
 use crate::lint::{Cx, declare_lint};
 use crate::remedy::ordering::{Half, strengthen, strengthen_failure};
 use crate::resolve::{BodyId, Type};
@@ -207,8 +209,12 @@ fn is_taken_unacquired(facts: &Facts<'_>, body: BodyId, seen: &Seen) -> bool {
     if !op.kind.is_rmw() || !seen.orders.lacks_acquire() || !is_taking_fn(facts, body) {
         return false;
     }
-    // Counting waiters or setting further bits is no taking.
-    if matches!(op.kind, AtomicOpKind::FetchAnd | AtomicOpKind::FetchXor | AtomicOpKind::Update) {
+    // Counting waiters, setting further bits and taking an attempt back is no taking; an upgrade gives up a reader's
+    // count for the writer's bit.
+    let upgrades = || facts.op_named(op, &["upgrade"]);
+    if matches!(op.kind, AtomicOpKind::FetchAnd | AtomicOpKind::FetchXor | AtomicOpKind::Update)
+        || op.kind == AtomicOpKind::FetchSub && !upgrades()
+    {
         return false;
     }
     let outcome = facts.outcome(body, seen);
@@ -309,14 +315,30 @@ fn is_given_back_unreleased(facts: &Facts<'_>, body: BodyId, location: LocId, se
     let op = facts.op(seen.op);
     let gives = match op.kind {
         AtomicOpKind::Store | AtomicOpKind::FetchSub | AtomicOpKind::FetchAnd | AtomicOpKind::Swap => true,
-        AtomicOpKind::Cas { .. } => seen.stored.is_constant(),
+        AtomicOpKind::FetchAdd => is_downgrade(facts, body),
+        AtomicOpKind::Cas { .. } => seen.stored.is_constant() || is_lowered(facts, op),
         _ => false,
     };
     gives
         && seen.orders.lacks_release()
-        && (facts.op_named(op, &["unlock", "release", "leave", "exit"]) || guard_dropped(facts, body))
+        && (facts.op_named(op, &["unlock", "release", "leave", "exit"])
+            || is_downgrade(facts, body)
+            || guard_dropped(facts, body))
         && !facts.is_released_before(body, seen.event)
         && !is_given_back_before(facts, body, location, seen)
+}
+
+/// From a writer's hold to a lesser one: readers may come in and look at what was written. An upgradable hold has
+/// written nothing.
+fn is_downgrade(facts: &Facts<'_>, body: BodyId) -> bool {
+    let name = &facts.program.def(facts.program.body(body).owner).item.name;
+    name.starts_with("downgrade") && !name.starts_with("downgrade_upgradable")
+}
+
+/// What a CAS stores is what was there less a count or without a bit.
+fn is_lowered(facts: &Facts<'_>, op: &Op<'_>) -> bool {
+    let lowered = |v: ValueId| matches!(facts.value(op.body, v), ValueKind::Binary(BinOp::Sub | BinOp::BitAnd, ..));
+    op.new_value().is_some_and(|v| lowered(origin(facts, op.body, v)))
 }
 
 /// A releasing operation on the lock has already given it back, here or in every caller: this one tidies up.

@@ -1,9 +1,11 @@
 //! A release that nobody acquires, an acquire that nobody releases: one half of a hand-over is missing.
 
+use crate::facts::publication::Evidence;
 use crate::facts::required::Constant;
 use crate::facts::sides::{Half, Sides};
 use crate::facts::{Facts, LocId, OpId, RoleKind};
 use crate::finding::{Finding, Interleaving, Label};
+use crate::ir::AtomicOpKind;
 use crate::lint::{Cx, declare_lint};
 
 declare_lint! {
@@ -71,7 +73,8 @@ declare_lint! {
     /// ## Known limits
     ///
     /// Quiet for locations that code outside of the crate can reach, for those whose reference is handed to foreign
-    /// code, and where a fence, a lock or an ordering that is not known may stand for the missing half. Locks, reference
+    /// code, and where a fence, a lock or an ordering that is not known may stand for the missing half. Of several
+    /// writers one that doesn't release is reported only if it touches shared memory before. Locks, reference
     /// counts and locations whose data is in sight have lints of their own (`relaxed_lock`,
     /// `relaxed_refcount_release`, `relaxed_publication`).
     ///
@@ -105,6 +108,10 @@ enum Side {
     Write,
     /// The value that is waited for is never released.
     Value,
+    /// One write of several does not release what was made ready before it.
+    OneWrite,
+    /// One read of several ends a wait and does not acquire what was waited for.
+    Wait,
 }
 
 fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
@@ -116,7 +123,9 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
         let sides = facts.sides(location);
         let gap = unread(facts, location, &sides)
             .or_else(|| unwritten(facts, location, &sides))
-            .or_else(|| value_unwritten(facts, &sides));
+            .or_else(|| value_unwritten(facts, &sides))
+            .or_else(|| one_write(facts, location, &sides))
+            .or_else(|| waits(facts, location, &sides));
         if let Some(gap) = gap
             && !facts.is_exposed(location)
             && !super::relaxed_publication::speaks_of(facts, location)
@@ -194,6 +203,56 @@ fn value_unwritten(facts: &Facts<'_>, sides: &Sides) -> Option<Gap> {
     (!weak.is_empty()).then(|| Gap { weak, strong: takers.into_iter().map(|(op, _)| op).collect(), side: Side::Value })
 }
 
+/// Readers acquire, the other writers release, and one writer that has just worked on shared memory doesn't.
+fn one_write(facts: &Facts<'_>, location: LocId, sides: &Sides) -> Option<Gap> {
+    let hands_over = |op: OpId| {
+        facts
+            .publishes(location)
+            .iter()
+            .any(|p| facts.seen(p.body)[p.seen].op == op && !p.released && matches!(p.evidence, Evidence::Touch(_)))
+    };
+    let weak = odd_ones(&sides.writes, |op| hands_over(op) && !takes_back(facts, op))?;
+    let others = |op: &OpId| facts.op(*op).body != facts.op(weak[0]).body && !facts.is_guarded(location, *op);
+    let strong: Vec<OpId> = meant(&sides.reads).into_iter().filter(others).collect();
+    (!strong.is_empty()).then_some(Gap { weak, strong, side: Side::OneWrite })
+}
+
+/// A loop waits until another thread has released something, and goes on without acquiring it, though others do.
+fn waits(facts: &Facts<'_>, location: LocId, sides: &Sides) -> Option<Gap> {
+    let ends_a_wait = |op: OpId| {
+        let o = facts.op(op);
+        let seen = facts.seen(o.body);
+        o.kind == AtomicOpKind::Load
+            && !facts.is_guarded(location, op)
+            && facts
+                .wait_loops(o.body)
+                .iter()
+                .any(|wait| wait.waits_on.iter().any(|&i| seen[i].op == op && seen[i].is_direct()))
+    };
+    let weak: Vec<OpId> =
+        sides.reads.iter().filter(|(op, half)| *half == Half::Weak && ends_a_wait(*op)).map(|(op, _)| *op).collect();
+    let first = facts.op(*weak.first()?).body;
+    let strong: Vec<OpId> = meant(&sides.writes).into_iter().filter(|op| facts.op(*op).body != first).collect();
+    (!strong.is_empty()).then_some(Gap { weak, strong, side: Side::Wait })
+}
+
+/// The single weak operation among several strong ones, if it matters.
+fn odd_ones(ops: &[(OpId, Half)], matters: impl Fn(OpId) -> bool) -> Option<Vec<OpId>> {
+    let strong = ops.iter().filter(|(_, half)| *half != Half::Weak).count();
+    let weak: Vec<OpId> = ops.iter().filter(|(_, half)| *half == Half::Weak).map(|(op, _)| *op).collect();
+    let odd: Vec<OpId> = weak.iter().copied().filter(|op| matters(*op)).collect();
+    (odd.len() == 1 && weak.len() <= strong).then_some(odd)
+}
+
+/// Nothing is handed over by a null, a zero or a lowered flag: it says that there is nothing now.
+fn takes_back(facts: &Facts<'_>, op: OpId) -> bool {
+    let o = facts.op(op);
+    o.new_value().is_some_and(|v| {
+        matches!(facts.constant_of(o.body, v), Some(Constant::Bool(false) | Constant::Int(0)))
+            || o.atomic.is_some_and(|a| a.is_pointer()) && facts.is_static_address(o.body, v, 0)
+    })
+}
+
 /// The operations whose half was asked for by `Acquire`, `Release` or `AcqRel`.
 fn meant(ops: &[(OpId, Half)]) -> Vec<OpId> {
     ops.iter().filter(|(_, half)| *half == Half::Meant).map(|(op, _)| *op).collect()
@@ -233,17 +292,19 @@ fn report(cx: &Cx<'_>, location: LocId, gap: &Gap) -> Finding {
         Side::Write => {
             format!("{name} is acquired but never released, so its reader may not see what came before the write")
         }
+        Side::Wait => format!("what {name} waits for may not be visible yet when this loop ends"),
+        Side::OneWrite => format!("its reader may see the new {name} before what was written ahead of it here"),
         Side::Value => {
             format!("{name} is set here without a release, so the thread that takes it may not see what came before")
         }
     };
     let text = match gap.side {
-        Side::Read => "acquires nothing",
-        Side::Write | Side::Value => "releases nothing",
+        Side::Read | Side::Wait => "acquires nothing",
+        Side::Write | Side::Value | Side::OneWrite => "releases nothing",
     };
     let primary = Label::new(cx.op_site(gap.weak[0]), format!("`{}` {text}", cx.ordering_text(first)));
     let mut finding = cx.finding(&UNPAIRED_ORDERING, first.body, primary, message);
-    let word = if gap.side == Side::Read { "released here" } else { "acquired here" };
+    let word = if matches!(gap.side, Side::Read | Side::Wait) { "released here" } else { "acquired here" };
     for op in gap.strong.iter().take(2) {
         let ordering = cx.ordering_text(facts.op(*op));
         finding.secondary.push(Label::new(cx.op_site(*op), format!("{word}, with `{ordering}`")));
@@ -259,6 +320,8 @@ fn report(cx: &Cx<'_>, location: LocId, gap: &Gap) -> Finding {
         finding.interleaving = Some(schedule(cx, location, gap));
     }
     finding.help = Some(match gap.side {
+        Side::Wait => "wait with `Acquire`, or put `fence(Acquire)` behind the loop".to_owned(),
+        Side::OneWrite => "write it with `Release`, as the other writers do".to_owned(),
         Side::Read => {
             format!("read it with `Acquire`; or, if it hands nothing over, write it `Relaxed` instead of `{strong}`")
         }
@@ -272,7 +335,7 @@ fn report(cx: &Cx<'_>, location: LocId, gap: &Gap) -> Finding {
 fn schedule(cx: &Cx<'_>, location: LocId, gap: &Gap) -> Interleaving {
     let watched = cx.facts.location(location).name.rsplit("::").next().unwrap_or("value").to_owned();
     let (weak, strong) = (Some(cx.op_site(gap.weak[0])), Some(cx.op_site(gap.strong[0])));
-    let (write, read) = if gap.side == Side::Read { (strong, weak) } else { (weak, strong) };
+    let (write, read) = if matches!(gap.side, Side::Read | Side::Wait) { (strong, weak) } else { (weak, strong) };
     Interleaving::new(&["writer", "reader"], watched)
         .step(0, None, "writes other memory", "old")
         .step(0, write, "writes it", "new")
