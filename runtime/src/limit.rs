@@ -196,6 +196,7 @@ impl TokenBucket {
                 self.full_at.store(word, Ordering::Relaxed);
                 return answer;
             }
+            // atomic-lint: allow(cas_loop_without_backoff) measured: a wait makes two threads at one word half as fast
             match self.full_at.compare_exchange_weak(seen, word, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return answer,
                 Err(current) => seen = current,

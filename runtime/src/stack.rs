@@ -128,6 +128,14 @@ impl<T> Block<T> {
         }
         block
     }
+
+    /// Counts a value that was taken; whether it was the last.
+    #[inline]
+    fn is_used_up(&self) -> bool {
+        // Release and Acquire: whoever takes the last value retires the block after the others are
+        // done with theirs. Partner: itself.
+        self.left.fetch_sub(1, Ordering::AcqRel) == 1
+    }
 }
 
 // SAFETY: values are moved in and out across threads and never shared.
@@ -293,9 +301,7 @@ impl<T> Stack<T> {
                     // SAFETY: the compare-and-swap unlinked the node, so this thread alone takes
                     // its value; others may read `next`, which nobody writes.
                     let value = node.value.with(|value| unsafe { (*value).assume_init_read() });
-                    // Release and Acquire: whoever takes the last value retires the block after
-                    // the others are done with theirs. Partner: itself.
-                    if block.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+                    if block.is_used_up() {
                         block.life.end();
                         // SAFETY: the block is a box, was used up once, can be reached only by
                         // threads pinned now, and dropping it drops no value.
@@ -332,7 +338,7 @@ impl<T> Stack<T> {
         let (value, next) =
             unsafe { (node.value.with(|value| (*value).assume_init_read()), node.next.with(|next| *next)) };
         self.ends.head.store(next, Ordering::Relaxed);
-        if block.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+        if block.is_used_up() {
             // SAFETY: no node of the block is linked any more, nor will one be.
             drop(unsafe { Box::from_raw(head.block()) });
         }
