@@ -457,7 +457,7 @@ impl Facts<'_> {
 
     /// Whether the type cannot be shared between threads by its fields: a marker or cell, no `unsafe impl Sync`.
     pub fn is_not_sync(&self, adt: DefId) -> bool {
-        if self.program.implements(adt, "Sync") {
+        if self.program.implements(adt, "Sync") || self.is_vouched_by_holder(adt) {
             return false;
         }
         self.holds_unshareable(adt, &mut Vec::new())

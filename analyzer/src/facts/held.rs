@@ -90,6 +90,12 @@ impl Facts<'_> {
             .is_some_and(|s| s.fields.iter().any(|f| in_cell(&self.program.lower_type(adt, &f.ty), name)))
     }
 
+    /// Whether a type that holds it promises to be `Sync`: by that one, several threads get at it.
+    pub fn is_vouched_by_holder(&self, adt: DefId) -> bool {
+        let holders = self.holders.get_or_init(|| holders(self)).get(&adt);
+        holders.into_iter().flatten().any(|&(holder, _)| holder != adt && self.program.implements(holder, "Sync"))
+    }
+
     /// Whether users cannot name the type and a type that holds it answers for both, or gives it an argument that is
     /// no value of the user's.
     pub fn is_shielded(&self, adt: DefId) -> bool {
