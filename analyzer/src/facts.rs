@@ -35,6 +35,7 @@ mod linked;
 mod makers;
 pub mod misdirected;
 pub mod nullness;
+mod one_owner;
 pub mod outcome;
 pub mod overpadded;
 pub mod own_slot;
@@ -69,7 +70,7 @@ pub mod writers;
 
 use std::sync::OnceLock;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::finding::Site;
 use crate::ir::{Event, EventId, Span, ValueId, ValueKind};
@@ -126,6 +127,7 @@ pub struct Facts<'a> {
     wakeups: OnceLock<wakeup::Wakeups>,
     joint: OnceLock<FxHashMap<siblings::Pair, Vec<siblings::JointUpdate>>>,
     holders: OnceLock<held::Holders>,
+    given_out: OnceLock<FxHashSet<DefId>>,
     makers: OnceLock<makers::Makers>,
     handles: OnceLock<FxHashMap<DefId, handles::Made>>,
     pub coverage: Coverage,
@@ -170,6 +172,7 @@ impl<'a> Facts<'a> {
             joint: OnceLock::new(),
             heat: OnceLock::new(),
             holders: OnceLock::new(),
+            given_out: OnceLock::new(),
             makers: OnceLock::new(),
             handles: OnceLock::new(),
             coverage: table.coverage,

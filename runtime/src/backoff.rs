@@ -75,13 +75,12 @@ impl Backoff {
         Self { waits: 0 }
     }
 
-    /// Waits after an operation that writes several cache lines has lost a race: long enough for the
-    /// winner to do a few operations while the lines are its own.
-    ///
-    /// Only speed depends on it, and in a model a spin ends the thread's turn, which would hide schedules.
+    /// For an operation that writes several cache lines and has lost a race for one of them: the first
+    /// wait is long enough for the winner to do a few operations while the lines are its own.
     #[cfg(feature = "epoch")]
     #[inline]
     pub(crate) fn lose(&mut self) {
+        // A hint makes loom run the other thread first, and a model shall see the retry at once too.
         if !cfg!(atomic_lint_loom) {
             self.waits = self.waits.max(4);
             self.spin();

@@ -297,7 +297,7 @@ impl<T> Queue<T> {
     fn publish<G: Borrow<Guard>>(&self, place: Position<Block<T>>, value: T, pin: &impl Fn() -> G) -> Result<(), T> {
         // SAFETY: the block isn't retired before `head` has passed the claimed slot, which it does
         // when the value is published, or skips it, and then this push is one of the block's users.
-        let block = unsafe { &*place.block() };
+        let block: &Block<T> = unsafe { &*place.block() };
         block.life.assert();
         let slot = &block.slots[place.index()];
         slot.put(value);
@@ -326,7 +326,7 @@ impl<T> Queue<T> {
         }
         // SAFETY: the guard was pinned before the load, and `head` never passes `tail`, so the
         // block was not yet retired when the load saw it.
-        let last = unsafe { &*tail.block() };
+        let last: &Block<T> = unsafe { &*tail.block() };
         let new = Block::starting_with(value);
         // Release: publishes the block and its first value. Acquire on failure: the successor found
         // instead becomes the tail, which publishes it onwards. Partner: `enter_next_block`.
@@ -364,7 +364,7 @@ impl<T> Queue<T> {
             let head = Position::from_word(self.head.load(argued(Ordering::Acquire, "queue-head")));
             // SAFETY: the guard was pinned before the load, and blocks are retired after `head` has
             // moved on.
-            let block = unsafe { &*head.block() };
+            let block: &Block<T> = unsafe { &*head.block() };
             let Some(slot) = block.slots.get(head.index()) else {
                 if self.enter_next_block(head, guard) {
                     continue;
@@ -412,7 +412,7 @@ impl<T> Queue<T> {
     #[cold]
     fn skip(&self, head: Position<Block<T>>, guard: &Guard) {
         // SAFETY: the caller is pinned since before it loaded `head`.
-        let block = unsafe { &*head.block() };
+        let block: &Block<T> = unsafe { &*head.block() };
         // For the push, which isn't pinned. Without users the block is retired and the slot passed.
         if !weaken("queue-skip") && !block.users.try_acquire() {
             return;
@@ -430,7 +430,7 @@ impl<T> Queue<T> {
     #[cold]
     fn enter_next_block(&self, head: Position<Block<T>>, guard: &Guard) -> bool {
         // SAFETY: the caller is pinned since before it loaded `head`.
-        let block = unsafe { &*head.block() };
+        let block: &Block<T> = unsafe { &*head.block() };
         // Acquire: the next block and its first value. Partner: `push_to_new_block`.
         let next = block.next.load(argued(Ordering::Acquire, "queue-next"));
         if next.is_null() {
@@ -489,7 +489,7 @@ impl<T> Queue<T> {
             // Relaxed, here and below: the exclusive borrow orders every earlier operation.
             let head = Position::from_word(self.head.load(Ordering::Relaxed));
             // SAFETY: the block at `head` is a live box.
-            let block = unsafe { &*head.block() };
+            let block: &Block<T> = unsafe { &*head.block() };
             let Some(slot) = block.slots.get(head.index()) else {
                 let next = block.next.load(Ordering::Relaxed);
                 if next.is_null() {
@@ -525,7 +525,7 @@ impl<T> Queue<T> {
         let head = Position::from_word(self.head.load(Ordering::Acquire));
         // SAFETY: the guard was pinned before the load, and blocks are retired after `head` has
         // moved on.
-        let block = unsafe { &*head.block() };
+        let block: &Block<T> = unsafe { &*head.block() };
         for index in head.index()..SLOTS {
             // Relaxed, here and below: observations; a slot that isn't full now wasn't full at the
             // first look either, so that is the moment. Partners: `publish`, `push_by`.

@@ -166,7 +166,7 @@ impl<T> Stack<T> {
         let place = self.claim();
         // SAFETY: a block isn't retired before the value of each of its nodes was taken, and this
         // thread's own node has none yet.
-        let block = unsafe { &*place.block() };
+        let block: &Block<T> = unsafe { &*place.block() };
         block.life.assert();
         let node = &block.nodes[place.index()];
         // SAFETY: only the push that claimed a node writes it, before it links it.
@@ -277,7 +277,7 @@ impl<T> Stack<T> {
         while !head.is_none() {
             // SAFETY: the guard was pinned before the load, so the block of a node reached from
             // `head` is not freed before it ends.
-            let block = unsafe { &*head.block() };
+            let block: &Block<T> = unsafe { &*head.block() };
             let node = &block.nodes[head.index()];
             // SAFETY: the link was written before the node was linked, and never again.
             let next = node.next.with(|next| unsafe { *next });
@@ -326,7 +326,7 @@ impl<T> Stack<T> {
             return None;
         }
         // SAFETY: with exclusive access a linked node's block is a box that nobody else can reach.
-        let block = unsafe { &*head.block() };
+        let block: &Block<T> = unsafe { &*head.block() };
         let node = &block.nodes[head.index()];
         // SAFETY: a linked node holds a value and a link.
         let (value, next) =

@@ -7,7 +7,7 @@ use super::same_memory::SameMemory;
 use super::value_flow::{ByEvent, Flows};
 use crate::ir::{
     AtomicOpKind, Call, Callee, EventId, EventKind, ItemKind, Ordering, OrderingArg, OrderingKind, Place, Span,
-    ValueId, ValueKind,
+    ValueId, ValueKind, Vis,
 };
 use crate::resolve::calls::{Target, atomic_method};
 use crate::resolve::places::{LocationKey, PlaceRef, Root};
@@ -441,7 +441,7 @@ fn number_locations(program: &Program<'_>, ops: &mut [Op<'_>]) -> Vec<Location> 
     for (i, op) in ops.iter_mut().enumerate() {
         // What a local points to is known by its type only where the type is an atomic's owner.
         let Some(key) = op.place.location().map(|k| same.leader(Key::of(k))) else { continue };
-        if op.atomic.is_none() {
+        if op.atomic.is_none() || is_lent_wrapper(program, &op.place) {
             continue;
         }
         let id = *ids.entry(key.clone()).or_insert_with(|| {
@@ -459,6 +459,22 @@ fn number_locations(program: &Program<'_>, ops: &mut [Op<'_>]) -> Vec<Location> 
         locations[id.index()].ops.push(OpId(i as u32));
     }
     locations
+}
+
+/// A parameter of a private helper that is a wrapper which stands for its atomic by `Deref`: as with a `&AtomicUsize`,
+/// the callers know whose it is.
+fn is_lent_wrapper(program: &Program<'_>, place: &PlaceRef) -> bool {
+    let (Root::Param(body, index), Some((wrapper, _))) = (&place.root, &place.field) else { return false };
+    let values = &program.body(*body).ir.values;
+    let Some(value) = values.iter().position(|v| v.kind == ValueKind::Param(*index)) else { return false };
+    let ty = program.type_of(*body, ValueId(value as u32));
+    let is_wrapper = matches!(ty.peeled_refs(), Type::Adt(adt, _) if adt == wrapper);
+    let owner = program.body(*body).owner;
+    is_wrapper
+        && program.def(owner).item.vis != Vis::Pub
+        && program.self_adt(owner) != Some(*wrapper)
+        && program.implements(*wrapper, "Deref")
+        && program.as_atomic(ty.peeled_refs()).is_some()
 }
 
 pub fn location_name(program: &Program<'_>, key: &Key) -> String {

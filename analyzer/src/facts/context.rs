@@ -220,8 +220,10 @@ impl Facts<'_> {
             ValueKind::Event(e) => match &self.event(body, *e).kind {
                 EventKind::Call(c) => match &c.callee {
                     crate::ir::Callee::Path(p) => {
-                        matches!(p.last(), "new" | "into_raw" | "leak" | "default" | "alloc" | "from" | "pin")
-                            || p.last().starts_with("new_")
+                        matches!(
+                            p.last(),
+                            "new" | "into_raw" | "leak" | "default" | "alloc" | "alloc_zeroed" | "from" | "pin"
+                        ) || p.last().starts_with("new_")
                     }
                     _ => false,
                 },
@@ -391,15 +393,16 @@ impl Facts<'_> {
 
     /// The handle by which a body runs, if one thread at a time can run it with one shared object: a method that has its
     /// handle to itself, or takes it by reference where it is not `Sync`, of a type whose values are not copied; or a
-    /// helper that only such methods call.
+    /// helper that only such methods call. A handle that another one turns into (`into_…(self)`) is that one.
     pub fn one_handed(&self, body: BodyId) -> Option<DefId> {
-        self.one_handed_within(self.program.outermost(body), 3)
+        self.one_handed_within(self.program.outermost(body), 3).map(|handle| self.first_handle(handle))
     }
 
     fn one_handed_within(&self, body: BodyId, depth: u32) -> Option<DefId> {
         let def = self.program.body(body).owner;
+        let receiver = self.program.function(def).and_then(|f| f.receiver.as_ref());
         let by_self = self.program.self_adt(def).filter(|adt| {
-            let alone = match self.program.function(def).and_then(|f| f.receiver.as_ref()) {
+            let alone = match receiver {
                 Some(Receiver::RefMut | Receiver::Value) => true,
                 Some(Receiver::Typed(Ty::Path(p))) => p.last() == "Pin",
                 Some(Receiver::Ref) => self.is_not_sync(*adt),
@@ -407,12 +410,21 @@ impl Facts<'_> {
             };
             alone && !self.is_copied(*adt)
         });
-        if by_self.is_some() || depth == 0 || self.is_external(def) {
+        let entered = self.is_external(def) && self.program.is_reachable(def);
+        // What is not `Sync` may lie behind the raw pointers of several handles: those that call it count.
+        let settled = by_self.is_some() && !matches!(receiver, Some(Receiver::Ref));
+        if settled || depth == 0 || entered {
             return by_self;
         }
+        self.handle_of_callers(def, depth).or(by_self)
+    }
+
+    /// The handle that all callers of a function have in common.
+    fn handle_of_callers(&self, def: DefId, depth: u32) -> Option<DefId> {
         let mut callers = self.callers(def).iter().map(|(b, _)| self.program.outermost(*b));
-        let first = self.one_handed_within(callers.next()?, depth - 1)?;
-        callers.all(|b| self.one_handed_within(b, depth - 1) == Some(first)).then_some(first)
+        let handle = |b: BodyId| self.one_handed_within(b, depth - 1).map(|handle| self.first_handle(handle));
+        let first = handle(callers.next()?)?;
+        callers.all(|b| handle(b) == Some(first)).then_some(first)
     }
 
     /// The handle that a write goes through and that cannot be in two hands at once: a parameter that is taken by

@@ -1,8 +1,9 @@
 //! Which branch decides whether an operation runs, and what a stretch of code does besides.
 
 use super::{Facts, Flows};
-use crate::ir::{BlockId, Call, Callee, EventId, EventKind, Terminator, ValueId};
+use crate::ir::{Base, BlockId, Call, Callee, EventId, EventKind, LocalId, Place, Terminator, ValueId, ValueKind};
 use crate::resolve::calls::Target;
+use crate::resolve::places::{PlaceRef, Root};
 use crate::resolve::{BodyId, Type};
 
 /// A branch on a value.
@@ -125,6 +126,77 @@ impl Facts<'_> {
         })
     }
 
+    /// The branch is the end of a loop that works on what it compares with (`while len > table.capacity() { grow }`):
+    /// what follows the loop runs in any case.
+    pub fn is_worked_off(&self, body: BodyId, decision: &Decision, event: EventId) -> bool {
+        let ir = self.program.body(body).ir;
+        let flow = self.flow(body);
+        let Some(l) = ir.blocks[decision.block.index()].in_loop else { return false };
+        let inside = |b: BlockId| super::flow::loop_within(ir, ir.blocks[b.index()].in_loop, l);
+        let leaves = flow.successors(decision.block).iter().filter(|s| !inside(**s)).count() == 1;
+        if !leaves || inside(flow.block_of(event)) {
+            return false;
+        }
+        let changed = ir.events.iter().filter(|e| inside(e.block)).filter_map(|e| match e.kind {
+            EventKind::Assign { local, .. } => Some(local),
+            _ => None,
+        });
+        let changed: Vec<LocalId> = changed.collect();
+        // The variable that the work changes is what the other side of the comparison is made of.
+        let ValueKind::Binary(_, l, r) = self.value(body, decision.cond) else { return false };
+        [l, r]
+            .into_iter()
+            .any(|side| self.flows_into(body, *side).ops.is_empty() && self.asks(body, *side, &changed, 0))
+    }
+
+    /// Whether a value is one of these variables or what a method of one gives.
+    fn asks(&self, body: BodyId, value: ValueId, of: &[LocalId], depth: u32) -> bool {
+        let is_it = |p: &Place| match p.base {
+            Base::Local(local, _) => of.contains(&local),
+            Base::Value(v) => depth < 4 && self.asks(body, v, of, depth + 1),
+            Base::Path(_) => false,
+        };
+        match self.value(body, value) {
+            ValueKind::Read(p) => is_it(p),
+            ValueKind::Event(e) => match &self.event(body, *e).kind {
+                EventKind::Call(Call { callee: Callee::Method { receiver, .. }, .. }) => is_it(receiver),
+                _ => false,
+            },
+            ValueKind::Cast(v, _) => depth < 4 && self.asks(body, *v, of, depth + 1),
+            _ => false,
+        }
+    }
+
+    /// Something that comes out the same however often it is done: another plain word that is stored, or a call to
+    /// code outside on variables of the function's own.
+    pub fn is_computed_again(&self, body: BodyId, event: EventId) -> bool {
+        let own =
+            |at: &PlaceRef| matches!(at.root, Root::Local(b, _) | Root::Value(b, _) if b == body) && at.shared == 0;
+        match &self.event(body, event).kind {
+            EventKind::Atomic(_) => self.seen(body).iter().filter(|s| s.event == event).all(|s| {
+                let op = self.op(s.op);
+                let plain = !op.value_type.is_raw_pointer() && op.atomic.is_some_and(|a| !a.is_pointer());
+                op.kind == crate::ir::AtomicOpKind::Store && plain && s.stored.ops.is_empty()
+            }),
+            EventKind::Call(call) => {
+                let foreign = match self.program.target(body, call) {
+                    Target::Foreign(_) | Target::Method { .. } => true,
+                    Target::Unknown => matches!(call.callee, Callee::Method { .. } | Callee::Path(_)),
+                    _ => false,
+                };
+                let by_receiver = match &call.callee {
+                    Callee::Method { receiver, .. } => own(&self.program.place_ref(body, receiver)),
+                    _ => true,
+                };
+                let constant = |v: ValueId| self.flows_into(body, v).is_constant();
+                foreign
+                    && by_receiver
+                    && call.args.iter().all(|v| constant(*v) || own(&self.program.value_ref(body, *v)))
+            }
+            _ => false,
+        }
+    }
+
     /// The events of blocks that run only by way of `edge`.
     pub fn events_behind(&self, body: BodyId, edge: BlockId) -> impl Iterator<Item = EventId> + '_ {
         let flow = self.flow(body);
@@ -209,6 +281,7 @@ impl Facts<'_> {
                             | "null_mut"
                             | "null"
                     )
+                    || matches!(&call.callee, Callee::Path(p) if is_wrapping(p))
             }
             Target::Fn(def) => self.program.body_of(def).is_some_and(|b| {
                 let events = &self.program.body(b).ir.events;
@@ -220,4 +293,10 @@ impl Facts<'_> {
             Target::Closure(_) => false,
         }
     }
+}
+
+/// `NonNull::new(p)`, which only gives a pointer another type.
+fn is_wrapping(path: &crate::ir::Path) -> bool {
+    let owner = path.segments.iter().rev().nth(1).map_or("", |s| s.name.as_str());
+    owner == "NonNull" && path.last().starts_with("new")
 }

@@ -1,6 +1,6 @@
 //! How a generic type holds its parameter: beside an atomic, in a cell, as a tag only; and which types hold the type.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Facts;
 use super::transfer::Marker;
@@ -96,6 +96,38 @@ impl Facts<'_> {
         self.is_shielded_at(adt, 0)
     }
 
+    /// Whether users of the crate never have one, nor anything that holds one for a value of theirs: they cannot name
+    /// it, no function that they can call gives it, and code that was not read does not mention it.
+    pub fn is_out_of_reach(&self, adt: DefId) -> bool {
+        self.is_out_of_reach_at(adt, 0)
+    }
+
+    fn is_out_of_reach_at(&self, adt: DefId, depth: u32) -> bool {
+        if depth > 4 || self.program.is_reachable(adt) || self.is_given_out(adt) || self.is_named_unread(adt) {
+            return false;
+        }
+        let holders = self.holders.get_or_init(|| holders(self)).get(&adt);
+        holders
+            .into_iter()
+            .flatten()
+            .all(|&(holder, own)| holder == adt || !own || self.is_out_of_reach_at(holder, depth + 1))
+    }
+
+    /// A function that users can call has it in what it returns.
+    fn is_given_out(&self, adt: DefId) -> bool {
+        let given = self.given_out.get_or_init(|| given_out(self));
+        given.contains(&adt)
+    }
+
+    /// A file of its crate that was not read has the word.
+    fn is_named_unread(&self, adt: DefId) -> bool {
+        let d = self.program.def(adt);
+        self.program.crates[d.krate].files.iter().any(|(file, _)| {
+            let unread = self.program.files.get(file.0 as usize).is_none_or(Option::is_none);
+            unread && self.sources.file(*file).text.contains(&d.item.name)
+        })
+    }
+
     fn is_shielded_at(&self, adt: DefId, depth: u32) -> bool {
         if depth > 4 || self.program.is_reachable(adt) {
             return false;
@@ -130,6 +162,22 @@ fn holders(facts: &Facts<'_>) -> Holders {
         }
     }
     holders
+}
+
+/// The types in what the functions return that users can call; what hides behind `impl Trait` may be any of the crate.
+fn given_out(facts: &Facts<'_>) -> FxHashSet<DefId> {
+    let program = facts.program;
+    let mut given = FxHashSet::default();
+    for def in program.def_ids() {
+        let Some(f) = program.function(def) else { continue };
+        let by_trait = program.implemented_trait(def).is_some();
+        if by_trait || program.is_reachable(def) {
+            held_types(&program.lower_type(def, &f.ret), &mut |adt, _| {
+                given.insert(adt);
+            });
+        }
+    }
+    given
 }
 
 /// Adds the types of the crate that `ty` mentions to `seen`; whether an atomic is among its parts.

@@ -13,8 +13,7 @@ use super::required::{Constant, Required};
 use super::touch::{Touch, TouchKind};
 use super::{Facts, Seen};
 use crate::ir::{
-    AtomicOpKind, Base, BlockId, Callee, EventId, EventKind, ItemKind, Ordering, Place, Receiver, Ty, ValueId,
-    ValueKind,
+    AtomicOpKind, Base, BlockId, Callee, EventId, EventKind, ItemKind, Ordering, Place, Receiver, ValueId, ValueKind,
 };
 use crate::resolve::places::Root;
 use crate::resolve::{BodyId, DefId, Known, Res, Type};
@@ -124,30 +123,6 @@ impl Facts<'_> {
             }
             _ => publish.key.is_some() && publish.key == follow.key && (publish.writes || follow.writes),
         }
-    }
-
-    /// A load that leads to data, by one of the two sides of a shared object: what it finds there tells that the other
-    /// side is done with it. Whether the other may still change it then, only the whole protocol could tell.
-    pub fn is_handed_to_one_side(&self, body: BodyId, load: &Seen) -> bool {
-        let Some(location) = self.op(load.op).location else { return false };
-        let leads = |f: &Follow| f.body == body && self.seen(body)[f.seen].event == load.event;
-        self.follows(location).iter().any(leads)
-            && self.one_handed(body).is_some_and(|handle| self.location(location).key.owner() != Some(handle))
-    }
-
-    /// Both sides are methods that need the same object to themselves: one thread at a time runs either.
-    pub(super) fn is_one_owner(&self, a: BodyId, b: BodyId) -> bool {
-        let owner = |body: BodyId| {
-            let def = self.program.body(self.program.outermost(body)).owner;
-            let alone = match self.program.function(def)?.receiver.as_ref()? {
-                Receiver::RefMut | Receiver::Value => true,
-                Receiver::Typed(ty) => matches!(ty, Ty::Path(p) if p.last() == "Pin"),
-                Receiver::Ref => false,
-            };
-            self.program.self_adt(def).filter(|_| alone)
-        };
-        owner(a).is_some_and(|o| owner(b) == Some(o))
-            || self.one_handed(a).is_some_and(|handle| self.one_handed(b) == Some(handle))
     }
 
     /// Whether some write of a pointer location stores what may be data made at run time: neither null, nor the
@@ -551,6 +526,7 @@ fn follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
                     && data.orders.success == Order::Known(Ordering::Relaxed)
                     && op.location.is_some_and(|l| l != location)
                     && facts.is_controlled(body, d, data.event)
+                    && !is_settled_by_cas(facts, body, location, i, data)
                 {
                     let key = op.location.map(|l| facts.location(l).key.clone());
                     let how = How::GuardsAtomic(n);
@@ -562,8 +538,32 @@ fn follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
     }
 }
 
+/// A hint that is read on the way to a CAS, which finds out for itself whether the first value still holds.
+fn is_settled_by_cas(facts: &Facts<'_>, body: BodyId, location: LocId, first: usize, hint: &Seen) -> bool {
+    let is_bool = facts.op(hint.op).value_type == Type::Prim("bool");
+    is_bool
+        && facts.seen(body).iter().any(|s| {
+            let op = facts.op(s.op);
+            op.kind.is_cas()
+                && op.location == Some(location)
+                && s.expected.ops.contains(&first)
+                && facts.flow(body).reaches(hint.event, s.event)
+        })
+}
+
 fn required(facts: &Facts<'_>, body: BodyId, d: &Decision, event: EventId, s: &Seen) -> Option<Required> {
-    facts.required(body, d, event, facts.result_of(body, s.event)?)
+    let by_branch = || facts.required(body, d, event, facts.result_of(body, s.event)?);
+    expected_by_cas(facts, body, event, s).or_else(by_branch)
+}
+
+/// Behind the success of a CAS the location held what was expected.
+fn expected_by_cas(facts: &Facts<'_>, body: BodyId, event: EventId, s: &Seen) -> Option<Required> {
+    let op = facts.op(s.op);
+    let flow = facts.flow(body);
+    let target = flow.block_of(event);
+    let won = || facts.outcome(body, s).success.iter().any(|b| *b == target || flow.block_dominates(*b, target));
+    let expected = op.expected().filter(|_| op.kind.is_cas() && won())?;
+    Some(Required { constant: facts.constant_of(op.body, expected)?, equal: true })
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -598,7 +598,13 @@ fn add_follow(
         && matches!(how, How::Pointer(_))
         && !op.method.starts_with("compare_and_swap")
         && !value.is_some_and(|v| facts.comes_through_success(body, v, s.event));
-    if elsewhere {
+    // An epoch pointer's CAS that succeeds hands back what it has stored, which is the writer's own.
+    let own_pointer = op.kind.is_cas()
+        && !failure
+        && matches!(how, How::Pointer(_))
+        && op.atomic == Some(crate::resolve::Atomic::Epoch)
+        && !op.method.starts_with("compare_and_swap");
+    if elsewhere || own_pointer {
         return;
     }
     let touch = match how {
@@ -657,11 +663,13 @@ fn is_teardown(facts: &Facts<'_>, body: BodyId) -> bool {
         && facts.program.function(owner).is_some_and(|f| matches!(f.receiver, Some(Receiver::RefMut | Receiver::Value)))
 }
 
-/// An unsafe function that asks its caller to have acquired the data before.
+/// An unsafe function that asks its caller to have acquired the data before, or to see to the order.
 fn asks_for_acquire(facts: &Facts<'_>, body: BodyId) -> bool {
     let docs = &facts.program.def(facts.program.body(body).owner).item.attrs;
-    let asks = |text: &str| text.contains("safety") && (text.contains("acquire") || text.contains("synchroniz"));
-    facts.is_unsafe_fn(body) && docs.iter().any(|a| a.path == "doc" && asks(&a.tokens.to_lowercase()))
+    let lines = docs.iter().filter(|a| a.path == "doc").map(|a| a.tokens.to_lowercase());
+    let text: String = lines.collect::<Vec<_>>().join("\n");
+    let words = ["acquire", "synchroniz", "must have been called", "happens-before", "happens before", "order between"];
+    facts.is_unsafe_fn(body) && text.contains("safety") && words.iter().any(|w| text.contains(w))
 }
 
 /// The location is reached by a pointer that `get_mut` gave: nobody else has the structure now.

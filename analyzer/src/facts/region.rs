@@ -170,8 +170,43 @@ impl Facts<'_> {
                         && self.tests_variable(r.body, on, *local, *value)
                 }
                 _ => false,
-            })
+            }) || self.sets_what_is_tested(r.body, on, edge)
         })
+    }
+
+    /// Whether code behind a test, or a closure there, writes the very place that the test has read, and the place is the
+    /// function's own: `if *slot == NONE { claim(|free| *slot = free) }`.
+    fn sets_what_is_tested(&self, body: BodyId, cond: ValueId, edge: BlockId) -> bool {
+        let ir = self.program.body(body).ir;
+        let flow = self.flow(body);
+        let own = |b: BodyId, p: &crate::ir::Place| {
+            let at = self.program.place_ref(b, p);
+            matches!(at.root, Root::Local(owner, _) if owner == body).then_some(at)
+        };
+        let tested = |at: &PlaceRef| {
+            ir.values.iter().enumerate().any(|(i, v)| match &v.kind {
+                ValueKind::Read(p) if !p.proj.is_empty() => {
+                    own(body, p).is_some_and(|t| t.root == at.root && t.steps == at.steps)
+                        && self.derives_from(body, cond, ValueId(i as u32))
+                }
+                _ => false,
+            })
+        };
+        let here = ir.events.iter().filter(|e| flow.block_dominates(edge, e.block)).filter_map(|e| match &e.kind {
+            EventKind::Write { place, .. } => own(body, place),
+            _ => None,
+        });
+        let closures = self.program.body_ids().filter(|b| {
+            let within = self.program.closure_use(*b).filter(|(parent, _)| *parent == body);
+            within.is_some_and(|(_, call)| flow.block_dominates(edge, flow.block_of(call)))
+        });
+        let mut inside = closures.flat_map(|b| {
+            self.program.body(b).ir.events.iter().filter_map(move |e| match &e.kind {
+                EventKind::Write { place, .. } => own(b, place),
+                _ => None,
+            })
+        });
+        here.into_iter().any(|at| tested(&at)) || inside.any(|at| tested(&at))
     }
 
     /// Whether a condition reads a variable that may hold `value`, assigned in an earlier round.

@@ -63,12 +63,15 @@ fn collect(facts: &Facts<'_>) -> FxHashMap<Pair, Vec<JointUpdate>> {
 }
 
 /// Whether one run of a helper performs both operations: they part in some body on the way, and there the one leads to
-/// the other.
+/// the other, each by itself or in a helper that surely performs it.
 fn are_on_one_way(facts: &Facts<'_>, a: &Seen, b: &Seen) -> bool {
     match a.via.iter().zip(&b.via).find(|(x, y)| x != y) {
         Some(((body, x), (other, y))) if body == other => {
             let flow = facts.flow(*body);
-            flow.reaches(*x, *y) || flow.reaches(*y, *x)
+            let surely = |event: EventId, op: OpId| {
+                facts.seen(*body).iter().any(|s| s.event == event && s.op == op && (s.is_direct() || s.always))
+            };
+            (flow.reaches(*x, *y) || flow.reaches(*y, *x)) && surely(*x, a.op) && surely(*y, b.op)
         }
         _ => true,
     }

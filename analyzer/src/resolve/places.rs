@@ -360,16 +360,23 @@ impl<'a> Program<'a> {
                     }
                     at.shared += 1;
                 }
+                // `&self.nodes as &[Node]`
+                if let ty @ Type::Slice(_) = self.lower_type(b.owner, ty).peeled_refs() {
+                    at.ty = ty.clone();
+                }
                 at
             }
             ValueKind::Event(e) => self.event_ref(body, *e, value, depth),
             ValueKind::Part { of, variant, field } => self.part_ref(body, value, *of, variant.as_deref(), field, depth),
             ValueKind::Item(v) => {
                 let mut at = self.value_ref_at(body, *v, depth);
-                let ty = self.type_of(body, value);
                 at.steps.push(Step::Index(Some((body, value))));
                 at.indexed = true;
-                at.ty = ty;
+                at.ty = match self.type_of(body, value) {
+                    // The reference is the loop's own: the element lies in what is walked through.
+                    Type::Ref { inner, .. } if self.walks_by_reference(body, *v) => *inner,
+                    ty => ty,
+                };
                 at
             }
             ValueKind::Phi(operands) => {
@@ -386,6 +393,21 @@ impl<'a> Program<'a> {
             ValueKind::Path(path) => self.path_ref(body, path),
             _ => PlaceRef::unknown(),
         }
+    }
+
+    /// `for x in &list`, `for x in list.iter()`, rather than over references that are kept in a list.
+    fn walks_by_reference(&self, body: BodyId, list: ValueId) -> bool {
+        let by_iterator = || match self.body(body).ir.values.get(list.index()).map(|v| &v.kind) {
+            Some(ValueKind::Event(e)) => match self.body(body).ir.events.get(e.index()).map(|e| &e.kind) {
+                Some(EventKind::Call(call)) => match &call.callee {
+                    Callee::Method { name, .. } => matches!(name.as_str(), "iter" | "iter_mut"),
+                    _ => false,
+                },
+                _ => false,
+            },
+            _ => false,
+        };
+        matches!(self.type_of(body, list), Type::Ref { .. }) || by_iterator()
     }
 
     fn param_ref(&self, body: BodyId, index: u32, value: ValueId, depth: u32) -> PlaceRef {
@@ -534,6 +556,7 @@ impl<'a> Program<'a> {
         let ty = self.type_of(body, value);
         let through = TRANSPARENT.contains(&name)
             || name == "clone" && receiver.is_shared_pointer()
+            || matches!(receiver.peeled_refs(), Type::Known(Known::Pin, _))
             || matches!(
                 (receiver.peeled(), name),
                 (
@@ -542,8 +565,7 @@ impl<'a> Program<'a> {
                         _
                     ),
                     "get" | "get_mut" | "get_or_init" | "wait" | "lock" | "read" | "write" | "force"
-                ) | (Type::Known(Known::Pin, _), _)
-                    | (Type::Known(Known::MaybeUninit, _), "assume_init_ref" | "assume_init_mut")
+                ) | (Type::Known(Known::MaybeUninit, _), "assume_init_ref" | "assume_init_mut")
                     | (Type::Ptr { .. }, "cast" | "as_ref" | "as_mut" | "cast_mut" | "cast_const")
                     | (Type::Known(Known::Option, _), "take" | "get_or_insert_with")
             );

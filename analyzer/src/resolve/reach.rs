@@ -11,7 +11,14 @@ type Contents<'a> = FxHashMap<ModId, Vec<&'a Item>>;
 impl<'a> Program<'a> {
     /// Whether users of its crate can name an item (a method: whether they can name its type and it is public).
     pub fn is_reachable(&self, def: DefId) -> bool {
-        self.reachable.get_or_init(|| self.find_reachable()).contains(&def)
+        let named = |d: DefId| self.reachable.get_or_init(|| self.find_reachable()).contains(&d);
+        let d = self.def(def);
+        match d.parent.map(|p| &self.def(p).item.kind) {
+            Some(ItemKind::Impl(i)) => {
+                (i.of_trait.is_some() || d.item.vis == Vis::Pub) && self.self_adt(def).is_none_or(named)
+            }
+            _ => named(def),
+        }
     }
 
     fn find_reachable(&self) -> FxHashSet<DefId> {

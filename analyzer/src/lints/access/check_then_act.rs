@@ -155,6 +155,8 @@ fn deciding_load<'f>(facts: &'f Facts<'_>, body: BodyId, decision: &Decision, ac
         || facts.is_settled_between(body, load.event, act.event)
         || is_surplus(facts, body, decision, act)
         || is_of_another_round(facts, body, load, decision, act)
+        || facts.is_worked_off(body, decision, act.event)
+        || facts.is_left_by_one_owner(body, decision, load, act)
         || facts.confined_writer(location).is_some()
         || facts.is_handed_to_one_side(body, load)
         || facts.may_be_locked_by_callers(act.op);
@@ -299,7 +301,7 @@ fn is_idempotent(facts: &Facts<'_>, body: BodyId, decision: &Decision, act: &See
             e == act.event
                 || !facts.has_effect(body, e)
                 || facts.is_logging(body, e)
-                || facts.flow(body).reaches(e, act.event) && one_word_init
+                || facts.flow(body).reaches(e, act.event) && (one_word_init || facts.is_computed_again(body, e))
         }),
         None => false,
     }

@@ -1,7 +1,9 @@
 //! A blind store wipes out updates that other functions make by RMW.
 
 use super::split_read_modify_write;
+use crate::facts::publication::origin;
 use crate::facts::required::Constant;
+use crate::facts::role::RoleKind;
 use crate::facts::{Facts, LocId, Op, Seen};
 use crate::finding::{Finding, Interleaving, Label};
 use crate::ir::{AtomicOpKind, ValueKind};
@@ -98,7 +100,8 @@ pub fn clobbered<'f>(facts: &'f Facts<'_>, body: BodyId, location: LocId, store:
     let partner = facts
         .shared_writes(location)
         .map(|o| facts.op(o))
-        .find(|o| facts.program.body(o.body).owner != facts.program.body(op.body).owner && accumulates(facts, o))?;
+        .find(|o| facts.program.body(o.body).owner != facts.program.body(op.body).owner && accumulates(facts, o))
+        .filter(|o| !is_only_claim(facts, location, o))?;
     let quiet = facts.is_alone(body, store)
         || facts.context(store.op).in_drop && facts.function_name(op.body).starts_with(&facts.location(location).name)
         || facts.context(store.op).in_drop && is_kept_value(facts, store)
@@ -131,6 +134,20 @@ fn accumulates(facts: &Facts<'_>, op: &Op<'_>) -> bool {
         }
         _ => false,
     }
+}
+
+/// The only update there is raises one bit and looks at what was there: it takes the lock that the store gives back,
+/// with whatever else it says.
+fn is_only_claim(facts: &Facts<'_>, location: LocId, claim: &Op<'_>) -> bool {
+    let bit = |op: &Op<'_>| op.new_value().and_then(|v| facts.constant_of(op.body, v));
+    claim.kind == AtomicOpKind::FetchOr
+        && claim.result.is_some()
+        && bit(claim).is_some()
+        && facts
+            .shared_writes(location)
+            .map(|w| facts.op(w))
+            .filter(|op| op.kind.is_rmw())
+            .all(|op| op.kind == AtomicOpKind::FetchOr && op.result.is_some() && bit(op) == bit(claim))
 }
 
 /// An RMW of the same function on the same location came first and decided who stores.
@@ -198,6 +215,15 @@ fn refills_slot(facts: &Facts<'_>, body: BodyId, store: &Seen) -> bool {
 fn is_absolute_setter(facts: &Facts<'_>, body: BodyId, store: &Seen) -> bool {
     let owner = facts.program.body(body).owner;
     let name = &facts.program.def(owner).item.name;
+    let op = facts.op(store.op);
+    let argument = op
+        .new_value()
+        .is_some_and(|v| matches!(facts.value(op.body, origin(facts, op.body, v)), ValueKind::Param(i) if *i > 0));
+    // A counter's `fn absolute(&self, value: u64)`, and nothing else.
+    let only = facts.seen(body).len() == 1 && facts.is_external(owner);
+    if argument && only && store.is_direct() && op.location.is_some_and(|l| facts.role(l).kind == RoleKind::Counter) {
+        return true;
+    }
     let says_so = name.split('_').any(|w| {
         matches!(
             w,

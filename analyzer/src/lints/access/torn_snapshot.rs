@@ -487,8 +487,14 @@ fn report(cx: &Cx<'_>, body: BodyId, torn: &Torn<'_>) -> Finding {
     finding
 }
 
-/// The memory as the body sees it, without `self`.
+/// The memory as the body sees it, without `self` and the number of a tuple struct's only field.
 fn name(cx: &Cx<'_>, seen: &Seen) -> String {
     let shown = seen.place.display(cx.facts.program);
-    shown.strip_prefix("self.").unwrap_or(&shown).to_owned()
+    let mut rest = shown.strip_prefix("self.").unwrap_or(&shown);
+    while let Some((first, inner)) = rest.split_once('.')
+        && first.bytes().all(|b| b.is_ascii_digit())
+    {
+        rest = inner;
+    }
+    rest.to_owned()
 }

@@ -384,7 +384,8 @@ fn guard(cx: &Cx<'_>, adt: DefId) -> Option<Finding> {
     let program = cx.facts.program;
     let d = program.def(adt);
     let ItemKind::Struct(s) = &d.item.kind else { return None };
-    if !program.implements(adt, "Deref") || d.item.vis == Vis::Private {
+    // A guard that nobody outside can get hold of goes no further than the functions of the crate that take it.
+    if !program.implements(adt, "Deref") || d.item.vis == Vis::Private || cx.facts.is_out_of_reach(adt) {
         return None;
     }
     for name in cx.facts.parameters(adt) {

@@ -190,6 +190,7 @@ fn is_write_to_others(facts: &Facts<'_>, retry: &Retry, part: &Part, r: &Repeate
         && !is_new_node(facts, retry, r.body, &seen.place)
         && !is_made_in_attempt(facts, retry, part, &seen.place)
         && !counts_attempts(facts, r, seen)
+        && !tells_of_failure(facts, r, seen)
         && !announces(facts, retry, part, seen)
 }
 
@@ -235,6 +236,13 @@ fn counts_attempts(facts: &Facts<'_>, r: &Repeated<'_>, seen: &Seen) -> bool {
     let adds = matches!(op.kind, AtomicOpKind::FetchAdd) && op.result.is_none();
     let name = op.location.map_or("", |l| facts.location(l).name.rsplit("::").next().unwrap_or(""));
     adds && (r.after_failure || is_attempt_name(name))
+}
+
+/// A constant that says that there was a failure: the second one adds nothing to the first.
+fn tells_of_failure(facts: &Facts<'_>, r: &Repeated<'_>, seen: &Seen) -> bool {
+    let op = facts.op(seen.op);
+    let constant = op.new_value().and_then(|v| facts.constant_of(op.body, v));
+    r.after_failure && op.kind == AtomicOpKind::Store && constant.is_some()
 }
 
 /// The store tells others what this attempt has read (a hazard pointer), and each attempt overwrites it.

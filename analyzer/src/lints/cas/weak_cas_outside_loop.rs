@@ -1,6 +1,6 @@
 //! A weak CAS whose failure is taken to mean that the value differed.
 
-use crate::facts::{Facts, OpId, Seen};
+use crate::facts::{Facts, LocId, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
 use crate::ir::{AtomicOpKind, BlockId, EventId, EventKind, Pattern, Terminator, ValueId, ValueKind};
 use crate::lint::{Cx, declare_lint};
@@ -144,7 +144,7 @@ fn goes_on(facts: &Facts<'_>, body: BodyId, cas: &Seen) -> bool {
         seen.iter().any(|s| {
             let op = facts.op(s.op);
             s.event == e && s.event != cas.event && op.kind.is_rmw() && op.location == location && location.is_some()
-        })
+        }) || location.is_some_and(|l| retries_itself(facts, body, e, l, 0))
     };
     events_after_failure(facts, body, cas).into_iter().any(|e| changes(e) || is_slow_path(facts, body, e))
 }
@@ -166,6 +166,18 @@ fn events_after_failure(facts: &Facts<'_>, body: BodyId, cas: &Seen) -> Vec<Even
     found
 }
 
+/// The call leads to a loop that retries the same location.
+fn retries_itself(facts: &Facts<'_>, body: BodyId, event: EventId, location: LocId, depth: u32) -> bool {
+    let EventKind::Call(call) = &facts.event(body, event).kind else { return false };
+    let Target::Fn(def) = facts.program.target(body, call) else { return false };
+    let Some(callee) = facts.program.body_of(def) else { return false };
+    let loops = facts.retries().iter().any(|r| r.body == callee && r.location == Some(location));
+    loops
+        || depth < 2
+            && (0..facts.program.body(callee).ir.events.len() as u32)
+                .any(|e| retries_itself(facts, callee, EventId(e), location, depth + 1))
+}
+
 fn is_slow_path(facts: &Facts<'_>, body: BodyId, event: EventId) -> bool {
     let EventKind::Call(call) = &facts.event(body, event).kind else { return false };
     let name = facts.callee_name(call);
@@ -173,7 +185,7 @@ fn is_slow_path(facts: &Facts<'_>, body: BodyId, event: EventId) -> bool {
         Target::Fn(def) => facts.program.def(def).item.attrs.iter().any(|a| a.path == "cold"),
         _ => false,
     };
-    cold || ["slow", "cold", "contended"].iter().any(|w| name.contains(w))
+    cold || ["slow", "cold", "contended", "loop"].iter().any(|w| name.contains(w))
 }
 
 /// The caller says by an argument whether it wants the weak or the strong form.

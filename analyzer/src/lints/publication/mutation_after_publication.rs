@@ -175,7 +175,7 @@ fn published_before<'f>(facts: &'f Facts<'_>, body: BodyId, write: &'f Touch) ->
         let late = same
             && !facts.is_alone(body, s)
             && comes_after(facts, body, s, stored, write)
-            && is_read_by_others(facts, location, write);
+            && is_read_by_others(facts, body, location, write);
         late.then_some(Late { body, location, visible: s, write, how: Way::OldName })
     })
 }
@@ -201,14 +201,20 @@ fn comes_after(facts: &Facts<'_>, body: BodyId, s: &Seen, stored: ValueId, write
 }
 
 /// Somebody follows the location to this memory, or hands out what is there as a whole.
-fn is_read_by_others(facts: &Facts<'_>, location: LocId, write: &Touch) -> bool {
+fn is_read_by_others(facts: &Facts<'_>, body: BodyId, location: LocId, write: &Touch) -> bool {
     facts.follows(location).iter().any(|f| {
         let How::Pointer(t) = f.how else { return false };
         let read = &facts.touches(f.body)[t];
         let by_load = facts.op(facts.seen(f.body)[f.seen].op).kind == AtomicOpKind::Load;
         let elsewhere = read.site != write.site;
         let whole = read.key.is_none() && (write.key.is_none() || hands_out(facts, f.body));
-        by_load && elsewhere && read.kind != TouchKind::Take && (whole || write.key.is_none() || read.key == write.key)
+        // A consumer that has its end of the queue to itself writes to what it alone reads.
+        let own = facts.is_one_owner(f.body, body);
+        by_load
+            && elsewhere
+            && !own
+            && read.kind != TouchKind::Take
+            && (whole || write.key.is_none() || read.key == write.key)
     })
 }
 
@@ -239,7 +245,7 @@ fn loaded_from_shared<'f>(facts: &'f Facts<'_>, body: BodyId, write: &'f Touch) 
             || facts.is_own_value(body, location, i)
             || is_taken(facts, body, s, write)
             || is_behind_other_atomic(facts, body, location, write);
-        let late = !own && facts.stores_live_pointer(location) && is_read_by_others(facts, location, write);
+        let late = !own && facts.stores_live_pointer(location) && is_read_by_others(facts, body, location, write);
         late.then_some(Late { body, location, visible: s, write, how: Way::Loaded })
     })
 }
