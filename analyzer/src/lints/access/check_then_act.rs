@@ -223,6 +223,9 @@ fn replaced_load<'f>(facts: &'f Facts<'_>, body: BodyId, act: &Seen) -> Option<&
             && l.place.may_alias(&act.place)
             && !l.place.is_other_element(&act.place)
             && flow.dominates(l.event, act.event)
+            // A value that is made from what was loaded is `split_read_modify_write`'s; a walk goes from object to object.
+            && !act.stored.ops.contains(&i)
+            && !facts.is_walked(body, act.event, &act.place)
             && !decided_by_rmw(facts, body, l, act)
             && !facts.is_settled_between(body, l.event, act.event)
             && !facts.is_handed_to_one_side(body, l)

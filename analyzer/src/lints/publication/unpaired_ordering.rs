@@ -7,6 +7,7 @@ use crate::facts::{Facts, LocId, OpId, RoleKind};
 use crate::finding::{Finding, Interleaving, Label};
 use crate::ir::AtomicOpKind;
 use crate::lint::{Cx, declare_lint};
+use crate::resolve::Type;
 
 declare_lint! {
     /// Finds locations that are written with `Release` but never read with `Acquire`, or read with `Acquire` but
@@ -222,7 +223,14 @@ fn waits(facts: &Facts<'_>, location: LocId, sides: &Sides) -> Option<Gap> {
     let ends_a_wait = |op: OpId| {
         let o = facts.op(op);
         let seen = facts.seen(o.body);
+        // Who has something to return may well say that the wait was in vain.
+        let owner = facts.program.body(o.body).owner;
+        let returns_nothing = facts
+            .program
+            .function(owner)
+            .is_some_and(|f| matches!(facts.program.lower_type(owner, &f.ret), Type::Tuple(items) if items.is_empty()));
         o.kind == AtomicOpKind::Load
+            && returns_nothing
             && !facts.is_guarded(location, op)
             && facts
                 .wait_loops(o.body)
