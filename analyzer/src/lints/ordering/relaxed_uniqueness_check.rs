@@ -119,7 +119,7 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
                 if reported.contains(&seen.op) {
                     continue;
                 }
-                if let Some((location, used)) = relied_upon(facts, body, &decision, seen) {
+                if let Some((location, used)) = relied_upon(facts, body, decision, seen) {
                     reported.insert(seen.op);
                     out.push(report(cx, location, body, seen, used));
                 }
