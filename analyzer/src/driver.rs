@@ -522,6 +522,11 @@ fn say_purposes(findings: &mut [Finding], facts: &Facts<'_>) {
             let role = facts.role(*location);
             finding.purpose = Some(Purpose { is: role.kind.describe().to_owned(), why: role.why.clone() });
         }
+        // A column that is headed `0` tells nobody that it is the field of a tuple struct.
+        let watched = finding.interleaving.as_mut().map(|i| &mut i.watched);
+        if let Some(number) = watched.filter(|w| w.chars().all(|c| c.is_ascii_digit())) {
+            number.clone_from(&finding.key.location);
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! `baseline`: writes today's findings to a file, so that later runs fail on new ones only.
 
 use std::io::Write;
-use std::path::Path;
 
 use super::args::Check;
 use super::check::Job;
@@ -54,7 +53,9 @@ pub(super) fn run(
     if !terminal.quiet {
         let plural = |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
         let (findings, entries) = (plural(findings, "finding", "findings"), plural(entries, "entry", "entries"));
-        writeln!(out, "{}: {findings} in {entries}", as_written(&path, around).display())?;
+        // From the root of the workspace, as all places are.
+        let shown = path.strip_prefix(&plan.root).unwrap_or(&path);
+        writeln!(out, "{}: {findings} in {entries}", shown.display())?;
     }
     let left = report.diagnostics.iter().filter(|d| known::subject(d, &packages).is_none()).count();
     if left > 0 && !terminal.quiet {
@@ -64,10 +65,4 @@ pub(super) fn run(
         )?;
     }
     Ok(Status::Clean)
-}
-
-/// A path as the user would write it.
-fn as_written<'a>(path: &'a Path, around: &Surroundings) -> &'a Path {
-    let here = around.current_dir.clone().or_else(|| std::env::current_dir().ok());
-    here.and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path)
 }

@@ -71,15 +71,15 @@ fn maps(cx: &Cx<'_>, conflict: &Conflict) -> Vec<String> {
 /// Line, offset, size and users of every field.
 fn map(cx: &Cx<'_>, conflict: &Conflict, layout: &Layout, line: u64) -> String {
     let mut text = "\n  line  offset  size  field".to_owned();
+    let width = layout.slots.iter().map(|s| s.name.chars().count()).max().unwrap_or(0);
     for slot in &layout.slots {
         let users = who(cx, conflict, &slot.name).replace('`', "");
-        let users = if users.is_empty() { users } else { format!("  {users}") };
+        let name = if users.is_empty() { slot.name.clone() } else { format!("{:width$}  {users}", slot.name) };
         text.push_str(&format!(
-            "\n  {:>4}  {:>6}  {:>4}  {}{users}",
+            "\n  {:>4}  {:>6}  {:>4}  {name}",
             slot.offset / line,
             about(slot.offset, slot.exact),
             about(slot.extent.size, slot.extent.exact),
-            slot.name,
         ));
     }
     text

@@ -48,14 +48,29 @@ pub fn out_of_loop(cx: &Cx<'_>, body: BodyId, allocation: EventId, attempt: Span
         return None;
     }
     let before = mend.outline.statement_around(around)?;
-    let text = mend.text(binding).to_owned();
-    // What several lines hold would be indented as in the loop.
-    if text.contains('\n') {
-        return None;
-    }
+    let indent = |node| mend.indent(mend.outline.span(node).start);
+    let text = outdented(mend.text(binding), indent(binding), indent(before))?;
     mend.insert_before(before, &text)?;
     mend.remove(binding)?;
     mend.finish("allocate once, before the loop", Applicability::MaybeIncorrect)
+}
+
+/// The lines of a statement, as far to the left as those in front of the loop. `None` where that could change a string.
+fn outdented(text: &str, from: &str, to: &str) -> Option<String> {
+    let is_within_a_string = |line: &str| !line.matches('"').count().is_multiple_of(2);
+    if text.contains('\n') && (text.contains("r#") || text.lines().any(is_within_a_string)) {
+        return None;
+    }
+    let mut out = String::new();
+    for (n, line) in text.lines().enumerate() {
+        match line.strip_prefix(from) {
+            _ if n == 0 => out += line,
+            _ if line.is_empty() => out.push('\n'),
+            Some(rest) => out += &format!("\n{to}{rest}"),
+            None => return None,
+        }
+    }
+    Some(out)
 }
 
 fn innermost_loop(mend: &Mend<'_, '_>, node: NodeId) -> Option<NodeId> {

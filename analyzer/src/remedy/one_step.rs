@@ -20,7 +20,7 @@ pub struct Single {
 /// `x.store(x.load(o) + n, o)` in one step, the load in the store or in a `let` before it.
 pub fn split(cx: &Cx<'_>, body: BodyId, load: &Seen, store: &Seen) -> Option<Fix> {
     let pair = Pair::of(cx, body, load, store)?;
-    pair.nested().or_else(|| pair.in_let()).or_else(|| pair.by_closure())
+    pair.nested().or_else(|| pair.in_let()).or_else(|| pair.in_sum()).or_else(|| pair.by_closure())
 }
 
 /// `if x.load(o) == a { x.store(b, o); … }` as one step that tells whether it was done.
@@ -124,6 +124,38 @@ where
             Some(_) => None,
             None => self.through_second(mend, first, name, stored),
         }
+    }
+
+    /// `let m = x.load(o) + n; x.store(m, o);`, with `m` used afterwards or not.
+    fn in_sum(&self) -> Option<Fix> {
+        let mut mend = self.mend();
+        let first = mend.outline.statement_around(self.read.node)?;
+        let NodeKind::Let { name: Some(name), init: Some(init), diverges: false, .. } = mend.kind(first) else {
+            return None;
+        };
+        let stored = mend.outline.bare(*self.write.args.first()?);
+        let write = mend.outline.statement_of(self.write.node)?;
+        if mend.text(stored) != name || !self.follows(&mend, first) {
+            return None;
+        }
+        let is_old = |m: &Mend<'_, '_>, n: NodeId| m.outline.bare(n) == self.read.node;
+        let single = single(&mend, *init, &self.store.value_type, &is_old)?;
+        let call = self.call(&mend, &single);
+        let rest = Span::new(mend.outline.span(write).end, mend.rest_of_block(first)?.end);
+        if mend.mentions(rest, name) {
+            let operand = mend.outline.within(*init).filter(|n| mend.text(*n) == single.operand);
+            // It is written twice then.
+            let is_statement = matches!(mend.kind(write), NodeKind::Statement { semicolon: true, .. });
+            if !is_statement || !operand.into_iter().all(|n| mend.is_plain(n)) {
+                return None;
+            }
+            mend.replace_node(self.read.node, call);
+            mend.remove(write)?;
+        } else {
+            mend.remove(first)?;
+            self.replace_write(&mut mend, &call)?;
+        }
+        mend.finish(format!("make it one `{}`", single.method), Applicability::MachineApplicable)
     }
 
     /// Something else is stored in between: the store puts back what the load found before that.

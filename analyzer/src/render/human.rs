@@ -90,12 +90,15 @@ fn notes(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> Vec<String
     let mut notes = diagnostic.notes.clone();
     notes.extend(diagnostic.help.as_ref().map(|h| format!("help: {h}")));
     notes.extend(diagnostic.fixes.iter().find_map(offer));
-    notes.extend(diagnostic.lint.map(|l| format!("more: cargo atomic-lint explain {}", l.name)));
+    let is_hidden = diagnostic.interleaving.is_some() && diagnostic.shown_interleaving().is_none();
+    let how = if is_hidden { "; `--explain-findings` shows the schedule that goes wrong" } else { "" };
+    notes.extend(diagnostic.lint.map(|l| format!("more: cargo atomic-lint explain {}{how}", l.name)));
     if let Some(width) = width {
         notes.iter_mut().for_each(|note| *note = wrapped(note, width));
     }
     if let Some(interleaving) = diagnostic.shown_interleaving() {
-        notes.insert(diagnostic.notes.len(), table::table(interleaving, sources, width));
+        let home = diagnostic.primary.site.file;
+        notes.insert(diagnostic.notes.len(), table::table(interleaving, home, sources, width));
     }
     notes
 }

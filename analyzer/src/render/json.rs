@@ -145,7 +145,8 @@ fn message(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> Message 
     let mut spans = vec![span(&diagnostic.primary, true, sources)];
     spans.extend(diagnostic.secondary.iter().map(|label| span(label, false, sources)));
     let mut children: Vec<Message> = diagnostic.notes.iter().map(|note| child("note", note.clone())).collect();
-    children.extend(diagnostic.shown_interleaving().map(|i| child("note", table::table(i, sources, None))));
+    let home = diagnostic.primary.site.file;
+    children.extend(diagnostic.shown_interleaving().map(|i| child("note", table::table(i, home, sources, None))));
     children.extend(diagnostic.help.as_ref().map(|help| child("help", help.clone())));
     children.extend(diagnostic.fixes.iter().map(|f| fix(f, sources)));
     children.extend(

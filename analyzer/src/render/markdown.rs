@@ -60,7 +60,7 @@ fn section(f: &Record, records: &Records) -> String {
         }
     }
     if let Some(schedule) = &f.interleaving {
-        out += &format!("\n```text\n{}\n```\n", schedule_table(schedule));
+        out += &format!("\n```text\n{}\n```\n", schedule_table(schedule, &f.primary.file));
     }
     f.help.iter().for_each(|help| out += &format!("\nHelp: {}\n", text(help)));
     if f.lint.is_some() {
@@ -69,7 +69,8 @@ fn section(f: &Record, records: &Records) -> String {
     out + "\n</details>\n"
 }
 
-fn schedule_table(schedule: &Schedule) -> String {
+/// What stands in another file than `home` is named with its file.
+fn schedule_table(schedule: &Schedule, home: &str) -> String {
     let threads = schedule.threads.len();
     let mut rows = vec![vec![String::new()]];
     rows[0].extend(schedule.threads.iter().cloned());
@@ -77,8 +78,11 @@ fn schedule_table(schedule: &Schedule) -> String {
     for (n, step) in schedule.steps.iter().enumerate() {
         let mut cells = vec![String::new(); threads + 3];
         cells[0] = (n + 1).to_string();
-        let line = step.place.as_ref().map(|p| format!(" (line {})", p.line_start)).unwrap_or_default();
-        cells[1 + step.thread] = format!("{}{line}", step.action);
+        let place = step.place.as_ref().map(|p| match p.file == home {
+            true => format!(" (line {})", p.line_start),
+            false => format!(" ({}:{})", p.file, p.line_start),
+        });
+        cells[1 + step.thread] = format!("{}{}", step.action, place.unwrap_or_default());
         cells[threads + 1].clone_from(&step.value);
         cells[threads + 2].clone_from(&step.remark);
         rows.push(cells);

@@ -2,19 +2,20 @@
 
 use super::wrap;
 use crate::finding::{Interleaving, Step};
-use crate::source::Sources;
+use crate::source::{FileId, Sources};
 
-/// The table's lines, joined; the first one is the head. Cells are broken where the table is wider than `width`.
+/// The table's lines, joined; the first one is the head. Cells are broken where the table is wider than `width`. What
+/// stands in another file than `home`, that of the finding, is named with its file.
 ///
 /// ```text
 ///   thread A          thread B          hits
 /// 1 load → 5                            5
 /// 2                   load → 5          5
 /// ```
-pub fn table(interleaving: &Interleaving, sources: &Sources, width: Option<usize>) -> String {
+pub fn table(interleaving: &Interleaving, home: FileId, sources: &Sources, width: Option<usize>) -> String {
     let Interleaving { threads, watched, steps } = interleaving;
     let mut rows = vec![head(threads, watched)];
-    rows.extend(steps.iter().enumerate().map(|(n, step)| row(n + 1, step, threads.len(), sources)));
+    rows.extend(steps.iter().enumerate().map(|(n, step)| row(n + 1, step, threads.len(), home, sources)));
     let mut widths = widths(&rows);
     if let Some(width) = width {
         narrow(&mut widths, width);
@@ -75,14 +76,18 @@ fn head(threads: &[String], watched: &str) -> Vec<String> {
 }
 
 /// Number, one cell per thread, value, remark.
-fn row(number: usize, step: &Step, threads: usize, sources: &Sources) -> Vec<String> {
+fn row(number: usize, step: &Step, threads: usize, home: FileId, sources: &Sources) -> Vec<String> {
     let mut cells = vec![String::new(); threads + 3];
     cells[0] = number.to_string();
-    let line = step.site.map(|site| sources.file(site.file).lines().line(site.span.start));
-    let action = match line {
-        Some(line) => format!("{} (line {line})", step.action),
-        None => step.action.clone(),
-    };
+    let action = step.site.map_or_else(
+        || step.action.clone(),
+        |site| {
+            let file = sources.file(site.file);
+            let line = file.lines().line(site.span.start);
+            let place = if site.file == home { format!("line {line}") } else { format!("{}:{line}", file.shown) };
+            format!("{} ({place})", step.action)
+        },
+    );
     if let Some(cell) = cells.get_mut(1 + step.thread.min(threads.saturating_sub(1))) {
         *cell = action;
     }
@@ -116,14 +121,14 @@ mod tests {
     #[test]
     fn a_table_that_fits_is_one_line_a_step() {
         let sources = Sources::default();
-        let wide = table(&schedule(), &sources, Some(100));
-        assert_eq!(wide, table(&schedule(), &sources, None));
+        let wide = table(&schedule(), FileId(0), &sources, Some(100));
+        assert_eq!(wide, table(&schedule(), FileId(0), &sources, None));
         assert_eq!(wide.lines().count(), 3);
     }
 
     #[test]
     fn a_table_that_does_not_fit_is_broken_in_its_widest_columns() {
-        let narrow = table(&schedule(), &Sources::default(), Some(66));
+        let narrow = table(&schedule(), FileId(0), &Sources::default(), Some(66));
         insta::assert_snapshot!(narrow, @r"
           thread A               thread B               head
         1 loads the head of                             n1

@@ -144,8 +144,11 @@ impl Server<'_> {
         let (known, file) = self.known_file(&params.text_document.uri)?;
         let (location, _, site) = known.at(file, known.offset(file, params.position))?;
         let ty = if location.ty.is_empty() { String::new() } else { format!(": {}", location.ty) };
-        let mut value =
-            format!("```rust\n{}{ty}\n```\n\n{}: {}\n\n", location.name, location.role.is, location.role.why);
+        let is = match location.role.is.as_str() {
+            "unknown" => "what it is for is not known",
+            role => role,
+        };
+        let mut value = format!("```rust\n{}{ty}\n```\n\n{is}: {}\n\n", location.name, location.role.why);
         value += "| function | operation | ordering | where |\n|---|---|---|---|\n";
         for a in &location.accesses {
             let remarks = if a.context.is_empty() { String::new() } else { format!(" ({})", a.context.join(", ")) };

@@ -2,7 +2,7 @@
 
 use crate::facts::held::mentions;
 use crate::facts::transfer::{Asked, Marker, Passage, What};
-use crate::finding::{Finding, Label, Site};
+use crate::finding::{Finding, Interleaving, Label, Site};
 use crate::ir::{Item, ItemKind, Vis};
 use crate::lint::{Cx, declare_lint};
 use crate::remedy::bounds;
@@ -161,13 +161,10 @@ fn by_impl(cx: &Cx<'_>, adt: DefId, imp: DefId, promised: Marker, shielded: bool
                 .filter(|m| asked.has(*m) || *m == missing.marker)
                 .map(Marker::name)
                 .collect();
-            finding.help = Some(format!(
-                "`unsafe impl<{name}: {}> {} for {type_name}<{name}>`",
-                wanted.join(" + "),
-                promised.name()
-            ));
+            finding.help = Some(format!("ask for `{name}: {}`", wanted.join(" + ")));
             finding.fixes.extend(bounds::add(cx, imp, position, missing.marker.name()));
             finish(cx, &mut finding, &missing, type_name, promised.name());
+            finding.interleaving = Some(schedule(cx, &missing, name, asked.sync));
             return Some(finding);
         }
     }
@@ -326,6 +323,7 @@ fn by_itself(cx: &Cx<'_>, adt: DefId) -> Option<Finding> {
             d.item.name
         ));
         finish(cx, &mut finding, &missing, &d.item.name, promised.name());
+        finding.interleaving = Some(schedule(cx, &missing, name, false));
         return Some(finding);
     }
     None
@@ -426,6 +424,7 @@ fn guard(cx: &Cx<'_>, adt: DefId) -> Option<Finding> {
         ));
         finding.help = Some(format!("`unsafe impl<{name}: Sync> Sync for {}<'_, {name}>`", d.item.name));
         finish(cx, &mut finding, &missing, &d.item.name, "Sync");
+        finding.interleaving = Some(schedule(cx, &missing, &name, false));
         return Some(finding);
     }
     None
@@ -481,4 +480,38 @@ fn finish(cx: &Cx<'_>, finding: &mut Finding, missing: &Missing, type_name: &str
     finding.secondary.insert(0, Label::new(Site { file: d.file, span: item.name_span }, says));
     finding.key.location = type_name.to_owned();
     finding.key.operation = promised.to_owned();
+}
+
+/// What safe code can do with it: a parameter that has what is asked for and not what is missing.
+fn schedule(cx: &Cx<'_>, missing: &Missing, name: &str, is_sync: bool) -> Interleaving {
+    let d = cx.facts.program.def(missing.passage.function);
+    let site = Some(Site { file: d.file, span: d.item.name_span });
+    let by = cx.facts.program.name(missing.passage.function);
+    let threads = |watched: &str| Interleaving::new(&["thread A", "thread B"], watched);
+    // The function gives values out, or takes them in.
+    let (put, got) = match missing.passage.out {
+        true => ("in it".to_owned(), format!("gets at it by `{by}`")),
+        false => (format!("in by `{by}`"), "comes by it".to_owned()),
+    };
+    let (put_at, got_at) = if missing.passage.out { (None, site) } else { (site, None) };
+    match missing.marker {
+        Marker::Sync => threads(&format!("a `Cell` as `{name}`"))
+            .step(0, site, format!("gets a reference by `{by}`"), "5")
+            .step(1, site, "gets one too, and reads 5", "5")
+            .step(0, None, "reads 5, writes 6", "6")
+            .step(1, None, "writes 6", "6")
+            .ending("a data race: undefined behaviour"),
+        Marker::Send if is_sync => threads(&format!("a `MutexGuard` as `{name}`"))
+            .step(0, put_at, format!("locks a mutex and puts the guard {put}"), "locked by A")
+            .step(1, got_at, got, "locked by A")
+            .step(1, None, "drops it", "free")
+            .ending("unlocked by a thread that may not: undefined behaviour"),
+        Marker::Send => threads(&format!("owners of an `Rc` as `{name}`"))
+            .step(0, put_at, format!("puts one {put}, keeps a clone"), "2")
+            .step(1, got_at, got, "2")
+            .step(1, None, "drops it: reads 2", "2")
+            .step(0, None, "drops its clone: reads 2, writes 1", "1")
+            .step(1, None, "writes 1", "1")
+            .ending("a data race: undefined behaviour"),
+    }
 }

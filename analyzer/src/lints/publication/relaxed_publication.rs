@@ -227,7 +227,7 @@ fn read_finding(cx: &Cx<'_>, sides: &Sides<'_>, follow: &Follow, seen: &Seen) ->
     }
     let read_site = cx.seen_site(follow.body, seen);
     finish(cx, sides.location, seen, &mut finding);
-    finding.interleaving = Some(schedule(cx, sides.location, writer.map(|w| w.0), read_site, use_site));
+    finding.interleaving = Some(schedule(cx, sides.location, (None, writer.map(|w| w.0)), read_site, use_site));
     let strong = if op.kind.is_rmw() { "AcqRel" } else { "Acquire" };
     finding.fixes.extend(strengthen(cx, seen.op, Half::Acquire));
     finding.help = Some(format!(
@@ -271,7 +271,8 @@ fn write_finding(cx: &Cx<'_>, sides: &Sides<'_>, publish: &Publish, seen: &Seen)
     }
     finish(cx, sides.location, seen, &mut finding);
     if let Some((read, used)) = read {
-        finding.interleaving = Some(schedule(cx, sides.location, Some(site), read, used));
+        let writer = (prepared_site(cx, publish), Some(site));
+        finding.interleaving = Some(schedule(cx, sides.location, writer, read, used));
     }
     let strong = match op.kind {
         AtomicOpKind::Store => "Release",
@@ -342,10 +343,17 @@ fn finish(cx: &Cx<'_>, location: LocId, seen: &Seen, finding: &mut Finding) {
     finding.key.operation = cx.facts.op(seen.op).method.to_owned();
 }
 
-fn schedule(cx: &Cx<'_>, location: LocId, write: Option<Site>, read: Site, used: Site) -> Interleaving {
+/// Of the writer, where it prepares the data and where it shows them.
+fn schedule(
+    cx: &Cx<'_>,
+    location: LocId,
+    (prepared, write): (Option<Site>, Option<Site>),
+    read: Site,
+    used: Site,
+) -> Interleaving {
     let watched = cx.facts.location(location).name.rsplit("::").next().unwrap_or("value").to_owned();
     Interleaving::new(&["writer", "reader"], watched)
-        .step(0, write, "prepares the data", "old")
+        .step(0, prepared, "prepares the data", "old")
         .step(0, write, "writes it", "new")
         .step(1, Some(read), "reads it → new", "new")
         .step(1, Some(used), "uses the data", "new")
