@@ -1,4 +1,4 @@
-//! Findings in released crates, each judged in the source by a person: `tests/corpus.toml`.
+//! Findings in released crates, each read and judged in the source: `tests/corpus.toml`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -33,8 +33,8 @@ pub(super) fn run(
     Ok(())
 }
 
-const MEASURED: &str = "measured: findings in released crates, each read in the source by a person: right, wrong, or \
-                        defensible (as the lint\n          has it, and the author may have reasons)\n";
+const MEASURED: &str = "measured: findings in released crates, each read in the source: right, wrong, or defensible\n          \
+                        (as the lint has it, and the author may have reasons)\n";
 
 fn text(config: &Config, measured: fn(&str) -> Option<Measured>, style: Style) -> String {
     let mut lints: Vec<&Lint> = config.catalogue.to_vec();
@@ -95,16 +95,17 @@ mod tests {
         let worth =
             |lint: &str| (lint == "redundant_seq_cst").then_some(Measured { right: 7, defensible: 1, wrong: 0 });
         insta::assert_snapshot!(text(&config, worth, Style::default()), @"
-        lint                     group        measured      level  fix        since  set by
-        split_read_modify_write  correctness  -             deny   sometimes  0.1.0  default of correctness
-        unfulfilled_suppression  suspicious   -             deny   sometimes  0.1.0  atomic-lint.toml:1:1
-        unpadded_hot_atomics     perf         -             warn   none       0.1.0  default of perf
-          in benches/**                                     allow                    atomic-lint.toml:2:48 (per-file)
+        lint                     group        measured               level  fix        since  set by
+        split_read_modify_write  correctness  -                      deny   sometimes  0.1.0  default of correctness
+        unfulfilled_suppression  suspicious   -                      deny   sometimes  0.1.0  atomic-lint.toml:1:1
+        unpadded_hot_atomics     perf         -                      warn   none       0.1.0  default of perf
+          in benches/**                                              allow                    atomic-lint.toml:2:48 (per-file)
         redundant_seq_cst        pedantic     7 right, 1 defensible  allow  always     0.1.0  default of pedantic
-          in package a                                      warn                     a/Cargo.toml:2:1
+          in package a                                               warn                     a/Cargo.toml:2:1
 
         defaults: correctness deny, suspicious warn, perf warn, pedantic allow, restriction allow
-        measured: findings in released crates, each read in the source; `explain` tells what the others were
+        measured: findings in released crates, each read in the source: right, wrong, or defensible
+                  (as the lint has it, and the author may have reasons)
         ");
     }
 }
