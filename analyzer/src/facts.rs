@@ -7,6 +7,7 @@ pub mod access;
 pub mod alignment;
 pub mod atomic_only;
 pub mod attempt;
+pub mod call_graph;
 pub mod carried;
 pub mod claims;
 pub mod comments;
@@ -19,6 +20,8 @@ pub mod effects;
 pub mod exposure;
 pub mod fences;
 pub mod flow;
+pub mod frequency;
+mod fresh;
 pub mod frozen;
 pub mod guarded;
 pub mod guards;
@@ -28,6 +31,7 @@ pub mod handover;
 pub mod handshake;
 pub mod heat;
 pub mod held;
+pub mod helpers;
 pub mod initial;
 pub mod interior;
 pub mod layout;
@@ -177,7 +181,7 @@ impl<'a> Facts<'a> {
             handles: OnceLock::new(),
             coverage: table.coverage,
         };
-        access::see_through_helpers(&mut facts);
+        helpers::see_through_helpers(&mut facts);
         facts.instances = vec![Vec::new(); facts.ops.len()];
         for body in program.body_ids() {
             for (i, seen) in facts.seen[body.index()].iter().enumerate() {

@@ -13,6 +13,7 @@ pub mod places;
 pub mod reach;
 pub mod types;
 pub mod vocabulary;
+mod written;
 
 use std::sync::{Mutex, OnceLock};
 

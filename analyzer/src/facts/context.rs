@@ -1,8 +1,9 @@
 //! In which surroundings each operation runs: alone with its memory, or under which locks.
 
 use super::Facts;
-use super::access::{LocId, OpId, Seen, is_shared_reference};
+use super::access::{LocId, OpId, Seen};
 use super::guards::Lock;
+use super::helpers::is_shared_reference;
 use crate::ir::{AtomicOpKind, BodyKind, Cfg, EventId, EventKind, ItemKind, Receiver, Ty, ValueId, ValueKind, Vis};
 use crate::resolve::places::{PlaceRef, Root};
 use crate::resolve::{BodyId, DefId, Known, Type};
@@ -75,7 +76,7 @@ impl Facts<'_> {
         let b = self.program.body(body);
         if b.parent.is_some() {
             return match self.program.closure_use(body) {
-                Some((parent, event)) => !super::access::runs_in_place(self.program, parent, event),
+                Some((parent, event)) => !super::call_graph::runs_in_place(self.program, parent, event),
                 None => true,
             };
         }
@@ -135,7 +136,7 @@ impl Facts<'_> {
         }
         matches!(b.ir.kind, crate::ir::BodyKind::Closure { .. }) && !self.is_thread_entry(body) && {
             match self.program.closure_use(body) {
-                Some((parent, event)) => !super::access::runs_in_place(self.program, parent, event),
+                Some((parent, event)) => !super::call_graph::runs_in_place(self.program, parent, event),
                 None => true,
             }
         }
@@ -503,7 +504,7 @@ impl Facts<'_> {
                 let in_place = self
                     .program
                     .closure_use(body)
-                    .is_some_and(|(p, e)| super::access::runs_in_place(self.program, p, e));
+                    .is_some_and(|(p, e)| super::call_graph::runs_in_place(self.program, p, e));
                 return in_place && b.parent.is_some_and(|p| self.runs_on_executor(p));
             }
             _ => {}

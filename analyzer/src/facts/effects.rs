@@ -79,9 +79,9 @@ pub struct Effects(Vec<Vec<Effect>>);
 impl Effects {
     pub(super) fn of_all(facts: &Facts<'_>) -> Effects {
         let program = facts.program;
-        let calls = super::access::call_edges(program, facts);
+        let calls = super::call_graph::call_edges(program, facts);
         let mut all: Vec<Vec<Effect>> = vec![Vec::new(); program.bodies.len()];
-        for component in super::access::components(program.bodies.len(), &calls) {
+        for component in super::call_graph::components(program.bodies.len(), &calls) {
             for &body in &component {
                 let mut effects = own(facts, body);
                 for &(event, callee) in calls[body.index()].iter().filter(|(_, c)| !component.contains(c)) {
@@ -177,7 +177,7 @@ fn inherit(
     for e in passed.take(MAX_SUMMARY) {
         let mut via = vec![(callee, e.event)];
         via.extend(e.via.iter().copied());
-        let place = e.place.as_ref().map(|p| super::access::transport_place(facts.program, body, event, callee, p));
+        let place = e.place.as_ref().map(|p| super::helpers::transport_place(facts.program, body, event, callee, p));
         effects.push(Effect { event, via, place, ..e.clone() });
     }
 }

@@ -173,7 +173,7 @@ impl<'a> Facts<'a> {
     /// not.
     fn is_borrowed_from_others(&self, body: BodyId, reference: ValueId) -> bool {
         match self.program.value_ref(body, reference).root {
-            Root::Param(b, i) => super::access::is_shared_reference(self.program, b, i),
+            Root::Param(b, i) => super::helpers::is_shared_reference(self.program, b, i),
             Root::Static(_) => true,
             _ => false,
         }
@@ -187,6 +187,6 @@ impl<'a> Facts<'a> {
             self.program.function(self.program.body(b).owner).and_then(|f| f.receiver.as_ref()),
             Some(Receiver::Ref)
         );
-        kept && (i != 0 || by_self) && super::access::is_shared_reference(self.program, b, i)
+        kept && (i != 0 || by_self) && super::helpers::is_shared_reference(self.program, b, i)
     }
 }

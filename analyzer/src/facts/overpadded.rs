@@ -1,7 +1,7 @@
 //! Padding that separates nothing: cold fields without hot neighbours, elements of collections that are large or grow.
 
 use super::access::Key;
-use super::heat::is_rare;
+use super::frequency::is_rare;
 use super::layout::{MACHINES, SMALLEST_LINE, is_padding_name};
 use super::{Facts, LocId};
 use crate::contract::Word;

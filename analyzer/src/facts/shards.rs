@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::Facts;
 use super::access::Key;
-use super::access::runs_in_place;
+use super::call_graph::runs_in_place;
 use super::layout::{MACHINES, SMALLEST_LINE};
 use crate::finding::Site;
 use crate::ir::{AtomicOpKind, Base, Callee, EventKind, Place, Proj, Span, Terminator, ValueId, ValueKind};

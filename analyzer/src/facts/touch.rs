@@ -4,7 +4,8 @@
 //! which field or static it is about, and what flows into the pointer that it follows. References that were made
 //! from a raw pointer in the same body are looked through.
 
-use super::access::{Key, transport_place};
+use super::access::Key;
+use super::helpers::transport_place;
 use super::value_flow::Flows;
 use super::{Facts, Seen};
 use crate::ir::{

@@ -2,8 +2,9 @@
 
 use std::sync::OnceLock;
 
-use super::infer::{self, atomic_result, from_meaning, iterator_of, substitute, type_params};
+use super::infer::{self, atomic_result, iterator_of, substitute, type_params};
 use super::types::{Atomic, Known, Type};
+use super::written::from_meaning;
 use super::{BodyId, DefId, Program, Res, vocabulary};
 use crate::ir::{self, AtomicOpKind, Call, Callee, EventKind, ItemKind, ValueId, ValueKind};
 

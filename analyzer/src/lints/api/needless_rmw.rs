@@ -1,7 +1,7 @@
 //! A read-modify-write where nobody can come between.
 
 use super::single_writer_violation;
-use crate::facts::heat::is_rare;
+use crate::facts::frequency::is_rare;
 use crate::facts::writers::Write;
 use crate::facts::{Facts, LocId, RoleKind};
 use crate::finding::{Finding, Label, Site};
