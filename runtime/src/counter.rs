@@ -86,7 +86,8 @@ impl Counter {
             // atomic-lint: allow(split_read_modify_write) the mistake that a model must catch
             return self.0.store(old.wrapping_add(amount), Ordering::Relaxed);
         }
-        // Relaxed: counts and publishes nothing; the RMW alone keeps every addition.
+        // Relaxed: counts and publishes nothing; the RMW alone keeps every addition. Partners: `get`,
+        // `take`.
         self.0.fetch_add(amount, Ordering::Relaxed);
     }
 
@@ -94,7 +95,7 @@ impl Counter {
     #[inline]
     #[must_use]
     pub fn get(&self) -> u64 {
-        // Relaxed: a count is read for its own sake.
+        // Relaxed: a count is read for its own sake. Partners: `add`, `take`.
         self.0.load(Ordering::Relaxed)
     }
 
@@ -102,7 +103,8 @@ impl Counter {
     /// result.
     #[inline]
     pub fn take(&self) -> u64 {
-        // Relaxed: as in `add`; the RMW alone keeps additions from falling between two takes.
+        // Relaxed: as in `add`; the RMW alone keeps additions from falling between two takes. Partner:
+        // `add`.
         self.0.swap(0, Ordering::Relaxed)
     }
 }
@@ -133,7 +135,7 @@ impl FloatCounter {
     /// Adds one.
     #[inline]
     pub fn increment(&self) {
-        // Relaxed: as in `Counter::add`.
+        // Relaxed: as in `Counter::add`. Partner: `get`.
         self.whole.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -148,7 +150,7 @@ impl FloatCounter {
         let whole = amount as u64;
         // Above 2⁵³ an `f64` is always whole but may not fit; the float part takes it.
         if whole as f64 == amount && whole <= 1 << 53 {
-            // Relaxed: as in `Counter::add`.
+            // Relaxed: as in `Counter::add`. Partner: `get`.
             self.whole.fetch_add(whole, Ordering::Relaxed);
         } else {
             self.add_rest(amount);
@@ -156,7 +158,8 @@ impl FloatCounter {
     }
 
     fn add_rest(&self, amount: f64) {
-        // Relaxed: the CAS checks the value it was computed from, and publishes nothing.
+        // Relaxed: the CAS checks the value it was computed from, and publishes nothing. Partners: the
+        // CAS of another call, `get`.
         let mut old = self.rest.load(Ordering::Relaxed);
         loop {
             let new = (f64::from_bits(old) + amount).to_bits();
@@ -165,7 +168,7 @@ impl FloatCounter {
                 // atomic-lint: allow(split_read_modify_write) the mistake that a model must catch
                 return self.rest.store(new, Ordering::Relaxed);
             }
-            // Relaxed, Relaxed: as above, whether it succeeds or fails.
+            // Relaxed, Relaxed: as above, whether it succeeds or fails. Partners: the same.
             // atomic-lint: allow(cas_loop_without_backoff) measured: a wait makes two threads at one word half as fast
             match self.rest.compare_exchange_weak(old, new, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return,
@@ -178,7 +181,8 @@ impl FloatCounter {
     #[inline]
     #[must_use]
     pub fn get(&self) -> f64 {
-        // Relaxed: both parts only grow, so their sum misses no addition that ended before.
+        // Relaxed: both parts only grow, so their sum misses no addition that ended before. Partners:
+        // `add`, `add_rest`.
         let whole = self.whole.load(Ordering::Relaxed);
         let rest = f64::from_bits(self.rest.load(Ordering::Relaxed));
         whole as f64 + rest
@@ -256,7 +260,8 @@ impl<const LANES: usize> ShardedCounter<LANES> {
             // atomic-lint: allow(split_read_modify_write) the mistake that a model must catch
             return lane.store(old.wrapping_add(amount), Ordering::Relaxed);
         }
-        // Relaxed: as in `Counter::add`; an RMW since threads may share the lane.
+        // Relaxed: as in `Counter::add`; an RMW since threads may share the lane. Partners: `get`,
+        // `take`.
         lane.fetch_add(amount, Ordering::Relaxed);
     }
 
@@ -265,7 +270,8 @@ impl<const LANES: usize> ShardedCounter<LANES> {
     pub fn get(&self) -> u64 {
         self.lanes
             .iter()
-            // Relaxed: lanes only grow, so the sum misses no addition that ended before.
+            // Relaxed: lanes only grow, so the sum misses no addition that ended before. Partner:
+            // `add_in`.
             .map(|lane| lane.load(Ordering::Relaxed))
             .fold(0, u64::wrapping_add)
     }
@@ -274,7 +280,7 @@ impl<const LANES: usize> ShardedCounter<LANES> {
     pub fn take(&self) -> u64 {
         self.lanes
             .iter()
-            // Relaxed: as in `Counter::take`, lane by lane.
+            // Relaxed: as in `Counter::take`, lane by lane. Partner: `add_in`.
             .map(|lane| lane.swap(0, Ordering::Relaxed))
             .fold(0, u64::wrapping_add)
     }

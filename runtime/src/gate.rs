@@ -235,7 +235,7 @@ impl<S: Stage> StageGate<S> {
                 transition.from.index(),
                 transition.to.index(),
                 argued(Ordering::AcqRel, "gate-apply"),
-                Ordering::Acquire,
+                argued(Ordering::Acquire, "gate-refused"),
             )
             .map_err(|found| WrongStage { transition, found: S::ALL[found] })?;
         self.room.announce();
@@ -481,7 +481,7 @@ impl ResettableLatch {
         // Partners: `look`, `close`.
         let opened = self
             .word
-            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |word| {
+            .fetch_update(argued(Ordering::AcqRel, "resettable-open"), Ordering::Relaxed, |word| {
                 (word & OPEN == 0).then(|| word.wrapping_add(OPENING) | OPEN)
             })
             .is_ok();
@@ -495,7 +495,7 @@ impl ResettableLatch {
     pub fn close(&self) -> bool {
         // AcqRel: what came before the closing is visible to the next opener, and what came before
         // the opening to the caller. Partners: `open`, `look`.
-        self.word.fetch_and(!OPEN, Ordering::AcqRel) & OPEN != 0
+        self.word.fetch_and(!OPEN, argued(Ordering::AcqRel, "resettable-close")) & OPEN != 0
     }
 
     /// Whether the latch is open at the moment.
@@ -544,7 +544,7 @@ impl ResettableLatch {
     #[inline]
     fn look(&self) -> usize {
         // Acquire: what came before the opening is visible. Partner: `open`.
-        self.word.load(Ordering::Acquire)
+        self.word.load(argued(Ordering::Acquire, "resettable-look"))
     }
 }
 
@@ -624,7 +624,7 @@ impl Generations {
                 seen.0,
                 seen.0.wrapping_add(1),
                 argued(Ordering::AcqRel, "generation-claim"),
-                Ordering::Acquire,
+                argued(Ordering::Acquire, "generation-late"),
             )
             .is_ok();
         if claimed {

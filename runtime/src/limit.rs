@@ -259,7 +259,7 @@ impl Throttle {
             let reach = now.saturating_add(self.interval);
             let was_set_back = seen > reach.saturating_add(JUMP);
             if now < seen && !was_set_back {
-                // Relaxed: a commutative count whose every unit some `swap` below collects.
+                // Relaxed: a commutative count. Partner: the `swap` below, which collects every unit.
                 self.skipped.fetch_add(1, Ordering::Relaxed);
                 return None;
             }
@@ -273,7 +273,7 @@ impl Throttle {
 
     /// Takes the number of calls held back and not yet reported, for a last line at shutdown.
     pub fn take_skipped(&self) -> u64 {
-        // Relaxed: as in `check`, the swap takes each unit once.
+        // Relaxed: as in `check`, the swap takes each unit once. Partner: the `fetch_add` there.
         self.skipped.swap(0, Ordering::Relaxed)
     }
 }
@@ -344,7 +344,7 @@ impl Debouncer {
 
     /// Whether a series has ended by `now`; true for exactly one caller per series.
     pub fn poll(&self, now: u64) -> bool {
-        // Relaxed: a first look; the compare-and-swap decides.
+        // Relaxed: a first look. Partner: `touch`, with which the compare-and-swap below synchronizes.
         let end = self.fires_at.load(Ordering::Relaxed);
         if end == IDLE {
             return false;

@@ -105,7 +105,7 @@ impl<T, D: Derived> Mirrored<T, D> {
     pub fn get(&self) -> D {
         // Acquire: what the holder did before it left is visible; pairs with the Release store in
         // `Guard::drop`.
-        D::load(&self.mirror, Ordering::Acquire)
+        D::load(&self.mirror, argued(Ordering::Acquire, "mirror-get"))
     }
 
     /// Waits for the lock. The value may be as a panic left it; the mirror agrees with it.
@@ -152,7 +152,8 @@ impl<T, D: Derived> Drop for Guard<'_, T, D> {
             return;
         }
         let derived = (self.owner.derive)(&self.value);
-        // Relaxed: only holders of the lock store, so this is the latest. A store that changes
+        // Relaxed: only holders of the lock store, so this is the latest. Partner: the store below, by
+        // an earlier holder; the lock orders them. A store that changes
         // nothing would take the line from every reader.
         if D::load(&self.owner.mirror, Ordering::Relaxed) != derived {
             // Release: publishes what this holder did; pairs with the Acquire load in

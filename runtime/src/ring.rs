@@ -206,7 +206,7 @@ impl<T> Producer<T> {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         // Relaxed: nothing is read on the strength of it; the consumer's last accesses are ordered
-        // by the reference count.
+        // by the reference count. Partner: `Consumer::drop`.
         !self.ring.alive.load(Ordering::Relaxed)
     }
 }
@@ -326,7 +326,7 @@ impl<T> Consumer<T> {
     pub fn is_closed(&self) -> bool {
         // Acquire: a consumer that sees the end sees the last `tail` too; pairs with the Release
         // store in `Producer::drop`.
-        !self.ring.alive.load(Ordering::Acquire)
+        !self.ring.alive.load(argued(Ordering::Acquire, "ring-closed"))
     }
 }
 
@@ -347,7 +347,7 @@ impl<T> Drop for Emptied<'_, T> {
 
 impl<T> Drop for Consumer<T> {
     fn drop(&mut self) {
-        // Relaxed: tells the producer to stop and publishes nothing; see `Producer::is_closed`.
+        // Relaxed: tells the producer to stop and publishes nothing. Partner: `Producer::is_closed`.
         self.ring.alive.store(false, Ordering::Relaxed);
     }
 }

@@ -132,7 +132,7 @@ impl<A: Field, B: Field> Packed<A, B> {
     pub fn load(&self) -> (A, B) {
         // Acquire: what its writer did before is visible; pairs with the Release store in `store`
         // and the AcqRel CAS in `try_update`.
-        unpack(self.word.load(Ordering::Acquire))
+        unpack(self.word.load(argued(Ordering::Acquire, "packed-load")))
     }
 
     /// Replaces both fields.
@@ -160,7 +160,7 @@ impl<A: Field, B: Field> Packed<A, B> {
     #[inline]
     pub fn try_update(&self, mut change: impl FnMut(A, B) -> Option<(A, B)>) -> Result<(A, B), (A, B)> {
         // Acquire: `change` may act on what the pair's writer published; pairs with `store`.
-        let mut old = self.word.load(Ordering::Acquire);
+        let mut old = self.word.load(argued(Ordering::Acquire, "packed-update-look"));
         loop {
             let (a, b) = unpack(old);
             let Some((new_a, new_b)) = change(a, b) else {
@@ -174,8 +174,14 @@ impl<A: Field, B: Field> Packed<A, B> {
                 return Ok((a, b));
             }
             // AcqRel: success publishes as `store` does and keeps what the old pair published.
-            // Acquire: after a failure `change` runs again on the newer pair.
-            match self.word.compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Acquire) {
+            // Acquire: after a failure `change` runs again on the newer pair. Partners: `load`,
+            // `store`, itself.
+            match self.word.compare_exchange_weak(
+                old,
+                new,
+                argued(Ordering::AcqRel, "packed-update-publish"),
+                argued(Ordering::Acquire, "packed-update-again"),
+            ) {
                 Ok(_) => return Ok((a, b)),
                 Err(now) => old = now,
             }

@@ -141,7 +141,7 @@ impl TaggedIndex {
                 current.to_bits(),
                 new.to_bits(),
                 argued(Ordering::AcqRel, "tagged-replace"),
-                Ordering::Acquire,
+                argued(Ordering::Acquire, "tagged-refused"),
             )
             .map(|_| new)
             .map_err(Tagged::from_bits)
@@ -194,13 +194,13 @@ impl<T> TaggedPtr<T> {
     pub fn replace(&self, current: (*mut T, usize), new: (*mut T, usize)) -> Result<(), (*mut T, usize)> {
         // AcqRel: publishes what the new pointer leads to, and sees what the old one does; pairs
         // with the Acquire load in `load` and with itself.
-        // Acquire on failure: the caller goes on with what it finds.
+        // Acquire on failure: the caller goes on with what it finds. Partner: `replace`.
         self.0
             .compare_exchange(
                 join(current),
                 join(new),
                 argued(Ordering::AcqRel, "tagged-ptr-replace"),
-                Ordering::Acquire,
+                argued(Ordering::Acquire, "tagged-ptr-refused"),
             )
             .map(|_| ())
             .map_err(split)

@@ -1,5 +1,6 @@
 //! Bit sets, filters, free lists, tagged words.
 
+use crate::Plain;
 use atomic_lint::{AtomicBitSet, BloomFilter, FreeList, TaggedIndex, TaggedPtr};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
@@ -7,7 +8,7 @@ use loom::thread;
 
 model! {
     /// Neighbouring bits, set at once: both stay, and a double is told.
-    fn neighbours(None) catches ["bits-insert-split"] {
+    fn neighbours(None) catches [wrong "bits-insert-split"] {
         let set = Arc::new(AtomicBitSet::new(3));
         let other = Arc::clone(&set);
         let inserting = thread::spawn(move || (other.insert(1), other.insert(2)));
@@ -20,7 +21,7 @@ model! {
 
 model! {
     /// Who sees a bit sees what its setter did before.
-    fn bit_publishes(None) catches ["bits-insert", "bits-contains"] {
+    fn bit_publishes(None) catches [race "bits-insert", race "bits-contains"] {
         let data = Arc::new(UnsafeCell::new(0));
         let set = Arc::new(AtomicBitSet::new(1));
         let (other_data, other_set) = (Arc::clone(&data), Arc::clone(&set));
@@ -37,7 +38,7 @@ model! {
 
 model! {
     /// One slot, two threads: whoever gets the bit owns the slot until it removes the bit.
-    fn bit_as_slot(None) catches ["bits-remove"] {
+    fn bit_as_slot(None) catches [race "bits-remove", race "bits-insert-any"] {
         let slot = Arc::new(UnsafeCell::new(0));
         let set = Arc::new(AtomicBitSet::new(1));
         let use_slot = |set: &AtomicBitSet, slot: &UnsafeCell<i32>| {
@@ -72,7 +73,7 @@ impl std::hash::Hasher for Same {
 
 model! {
     /// Two inserts into one word: neither is forgotten.
-    fn filter(None) catches ["bloom-insert"] {
+    fn filter(None) catches [wrong "bloom-insert"] {
         let hashers = std::hash::BuildHasherDefault::<Same>::default();
         let filter = Arc::new(BloomFilter::with_hasher(1, 2, hashers));
         let other = Arc::clone(&filter);
@@ -87,7 +88,7 @@ model! {
 model! {
     /// Slots are taken, used and given back by two threads: never two owners, never one lost. The
     /// second thread takes both and gives the first back, which is ABA for a stalled first thread.
-    fn free_list(Some(3)) catches ["tagged-next", "tagged-replace"] {
+    fn free_list(Some(3)) catches [wrong "tagged-next", race "tagged-replace"] {
         let list = Arc::new(FreeList::new(2));
         let slots = Arc::new([UnsafeCell::new(0), UnsafeCell::new(0)]);
         let touch = |slots: &[UnsafeCell<i32>; 2], slot: u32| {
@@ -123,7 +124,7 @@ model! {
 model! {
     /// A slot is given back to one lane while the only one of the other is taken: there is always a
     /// free one, so a look through both must not come out empty.
-    fn free_list_lanes(Some(3)) catches ["free-list-look-again"] {
+    fn free_list_lanes(Some(3)) catches [wrong "free-list-look-again"] {
         let list = Arc::new(FreeList::with_lanes(2, 2));
         assert_eq!(list.take_in(0), Some(0));
         let other = Arc::clone(&list);
@@ -140,7 +141,7 @@ model! {
 
 model! {
     /// An index handed over with what it stands for.
-    fn tagged_index_publishes(None) catches ["tagged-load", "tagged-replace"] {
+    fn tagged_index_publishes(None) catches [race "tagged-load", race "tagged-replace"] {
         let data = Arc::new(UnsafeCell::new(0));
         let index = Arc::new(TaggedIndex::new(0));
         let (other_data, other_index) = (Arc::clone(&data), Arc::clone(&index));
@@ -160,7 +161,7 @@ model! {
 
 model! {
     /// A pointer handed over with what it leads to, while somebody marks it.
-    fn tagged_pointer_publishes(None) catches ["tagged-ptr-load", "tagged-ptr-replace"] {
+    fn tagged_pointer_publishes(None) catches [race "tagged-ptr-load", race "tagged-ptr-replace"] {
         let data = Arc::new(UnsafeCell::new(0));
         let pointer = Arc::new(TaggedPtr::<u64>::new(std::ptr::null_mut()));
         let (other_data, other_pointer) = (Arc::clone(&data), Arc::clone(&pointer));
@@ -172,5 +173,88 @@ model! {
         data.with_mut(|data| unsafe { *data = 7 });
         pointer.set_tag(1);
         reading.join().expect("reads");
+    }
+}
+
+model! {
+    /// Whoever is told that a number is there already sees what its inserter did.
+    fn bit_there_publishes(None) catches [race "bits-insert-look", race "bits-insert"] {
+        let shared = Arc::new((AtomicBitSet::new(1), Plain::new()));
+        let other = Arc::clone(&shared);
+        let trying = thread::spawn(move || {
+            if !other.0.insert(0) {
+                assert_eq!(other.1.get(), 7);
+            }
+        });
+        shared.1.set(7);
+        shared.0.insert(0);
+        trying.join().expect("tries");
+    }
+}
+
+model! {
+    /// Whoever is told that a number is gone already sees what its remover did.
+    fn bit_gone_publishes(None) catches [race "bits-remove-look", race "bits-remove"] {
+        let shared = Arc::new((AtomicBitSet::new(1), Plain::new()));
+        shared.0.insert(0);
+        let other = Arc::clone(&shared);
+        let trying = thread::spawn(move || {
+            if !other.0.remove(0) {
+                assert_eq!(other.1.get(), 7);
+            }
+        });
+        shared.1.set(7);
+        shared.0.remove(0);
+        trying.join().expect("tries");
+    }
+}
+
+model! {
+    /// Whoever meets a number on the way through the set sees what its inserter did.
+    fn bit_met_publishes(None) catches [race "bits-iter"] {
+        let shared = Arc::new((AtomicBitSet::new(1), Plain::new()));
+        let other = Arc::clone(&shared);
+        let walking = thread::spawn(move || {
+            if other.0.iter().next() == Some(0) {
+                assert_eq!(other.1.get(), 7);
+            }
+        });
+        shared.1.set(7);
+        shared.0.insert(0);
+        walking.join().expect("walks");
+    }
+}
+
+model! {
+    /// Whoever comes too late with a replacement sees what belongs to the index that it finds.
+    fn tagged_index_refused(None) catches [race "tagged-refused"] {
+        let shared = Arc::new((TaggedIndex::new(0), Plain::new()));
+        let start = shared.0.load();
+        let other = Arc::clone(&shared);
+        let replacing = thread::spawn(move || match other.0.replace(start, 2) {
+            Err(now) if now.index == 1 => assert_eq!(other.1.get(), 7),
+            _ => (),
+        });
+        shared.1.set(7);
+        let _ = shared.0.replace(start, 1);
+        replacing.join().expect("replaces");
+    }
+}
+
+model! {
+    /// The same with a pointer.
+    fn tagged_pointer_refused(None) catches [race "tagged-ptr-refused"] {
+        let shared = Arc::new((TaggedPtr::<u64>::new(std::ptr::null_mut()), Plain::new()));
+        let other = Arc::clone(&shared);
+        let replacing = thread::spawn(move || {
+            let null = std::ptr::null_mut();
+            if let Err((_, 1)) = other.0.replace((null, 0), (null, 2)) {
+                assert_eq!(other.1.get(), 7);
+            }
+        });
+        shared.1.set(7);
+        let null = std::ptr::null_mut();
+        let _ = shared.0.replace((null, 0), (null, 1));
+        replacing.join().expect("replaces");
     }
 }

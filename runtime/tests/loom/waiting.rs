@@ -1,41 +1,13 @@
 //! Gates, initialisation, the debouncer: wake-ups and what they make visible.
 
+use crate::Plain;
 use atomic_lint::{
     stages, Countdown, Debouncer, Generations, Latch, ResettableLatch, RetryOnce, StageGate, TokenBucket, Transition,
 };
-use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::sync::Arc;
 use loom::thread;
 use std::time::Duration;
-
-/// Plain memory that a structure is supposed to order; loom reports unordered accesses.
-struct Plain(UnsafeCell<u32>);
-
-// SAFETY: that accesses are ordered is what the models check.
-unsafe impl Sync for Plain {}
-// SAFETY: as for `Sync`.
-unsafe impl Send for Plain {}
-
-impl Plain {
-    fn new() -> Self {
-        Self(UnsafeCell::new(0))
-    }
-
-    fn set(&self, new: u32) {
-        self.0.with_mut(|value| {
-            // SAFETY: loom checks that no other access overlaps.
-            unsafe { *value = new }
-        });
-    }
-
-    fn get(&self) -> u32 {
-        self.0.with(|value| {
-            // SAFETY: loom checks that no write overlaps.
-            unsafe { *value }
-        })
-    }
-}
 
 stages! {
     enum Life { Starting, Running }
@@ -46,7 +18,7 @@ model! {
     /// A waiter and two threads that race for the transition: one wins, the waiter wakes up and
     /// sees what came before. A notification outside the lock can fall between the waiter's look
     /// and its sleep, and it sleeps for ever.
-    fn gate(Some(3)) catches ["gate-announce"] {
+    fn gate(Some(3)) catches [stuck "gate-announce"] {
         let gate = Arc::new((StageGate::new(Life::Starting), Plain::new()));
         let waiter = {
             let gate = Arc::clone(&gate);
@@ -64,7 +36,7 @@ model! {
 
 model! {
     /// Who reads the new stage, without waiting, sees what came before it.
-    fn gate_current(None) catches ["gate-apply", "gate-look"] {
+    fn gate_current(None) catches [race "gate-apply", race "gate-look"] {
         let gate = Arc::new((StageGate::new(Life::Starting), Plain::new()));
         let observer = {
             let gate = Arc::clone(&gate);
@@ -95,7 +67,7 @@ model! {
 
 model! {
     /// The fast path of a wait takes no lock, so the latch itself must order memory.
-    fn latch(None) catches ["latch-open", "latch-look", "gate-announce"] {
+    fn latch(None) catches [race "latch-open", race "latch-look", stuck "gate-announce"] {
         let latch = Arc::new((Latch::new(), Plain::new()));
         let waiter = {
             let latch = Arc::clone(&latch);
@@ -112,7 +84,7 @@ model! {
 
 model! {
     /// Whoever sees zero sees what both threads did before they counted.
-    fn countdown(None) catches ["countdown", "countdown-look"] {
+    fn countdown(None) catches [race "countdown", race "countdown-look"] {
         let done = Arc::new((Countdown::new(2), [Plain::new(), Plain::new()]));
         let worker = {
             let done = Arc::clone(&done);
@@ -141,7 +113,7 @@ model! {
 
 model! {
     /// A pulse that begins and ends while the waiter is on its way to sleep lets it through.
-    fn resettable_latch_pulse(None) catches ["gate-announce", "latch-pulse"] {
+    fn resettable_latch_pulse(None) catches [stuck "gate-announce", stuck "latch-pulse"] {
         let latch = Arc::new(ResettableLatch::new());
         let arrival = latch.arrive();
         let waiter = {
@@ -156,7 +128,7 @@ model! {
 
 model! {
     /// Who reads the new generation, without waiting, sees what came before the claim.
-    fn generation_current(None) catches ["generation-claim", "generation-look"] {
+    fn generation_current(None) catches [race "generation-claim", race "generation-look"] {
         let generations = Arc::new((Generations::new(), Plain::new()));
         let seen = generations.0.current();
         let observer = {
@@ -174,7 +146,7 @@ model! {
 }
 
 model! {
-    fn generations(Some(3)) catches ["gate-announce"] {
+    fn generations(Some(3)) catches [stuck "gate-announce"] {
         let generations = Arc::new(Generations::new());
         let seen = generations.current();
         let other = {
@@ -198,7 +170,7 @@ model! {
 
 model! {
     /// The first initialiser fails, the others succeed: one value, one success.
-    fn retry_once(Some(3)) catches ["retry-once-recheck"] {
+    fn retry_once(Some(3)) catches [wrong "retry-once-recheck"] {
         let once = Arc::new((RetryOnce::new(), AtomicUsize::new(0), AtomicUsize::new(0)));
         let attempt = |once: &(RetryOnce<usize>, AtomicUsize, AtomicUsize)| {
             once.0
@@ -228,7 +200,7 @@ model! {
 
 model! {
     /// Of two polls at most one fires for a touch, and it sees what was written before the touch.
-    fn debouncer(None) catches ["debouncer-touch", "debouncer-poll"] {
+    fn debouncer(None) catches [race "debouncer-touch", race "debouncer-poll"] {
         let shared = Arc::new((Debouncer::new(Duration::from_nanos(1)), Plain::new()));
         let toucher = {
             let shared = Arc::clone(&shared);
@@ -252,7 +224,7 @@ model! {
 
 model! {
     /// One token, two takers: one gets it. A bucket of two words would admit both.
-    fn token_bucket(None) catches ["token-bucket"] {
+    fn token_bucket(None) catches [wrong "token-bucket"] {
         let bucket = Arc::new(TokenBucket::new(Duration::from_nanos(10), 1));
         let other = {
             let bucket = Arc::clone(&bucket);
@@ -261,5 +233,79 @@ model! {
         let here = bucket.try_take(101).is_ok();
         let there = other.join().unwrap();
         assert!(here != there, "exactly one is admitted");
+    }
+}
+
+model! {
+    /// Whoever is refused because the stage was entered already sees what came before it.
+    fn gate_refused(None) catches [race "gate-refused"] {
+        let gate = Arc::new((StageGate::new(Life::Starting), Plain::new()));
+        let late = {
+            let gate = Arc::clone(&gate);
+            thread::spawn(move || {
+                if gate.0.apply(START).is_err() {
+                    assert_eq!(gate.1.get(), 1);
+                }
+            })
+        };
+        gate.1.set(1);
+        let _ = gate.0.apply(START);
+        late.join().unwrap();
+    }
+}
+
+model! {
+    /// The same with a claim of a generation.
+    fn generation_late(None) catches [race "generation-late"] {
+        let generations = Arc::new((Generations::new(), Plain::new()));
+        let seen = generations.0.current();
+        let late = {
+            let generations = Arc::clone(&generations);
+            thread::spawn(move || {
+                if !generations.0.claim(seen) {
+                    assert_eq!(generations.1.get(), 1);
+                }
+            })
+        };
+        generations.1.set(1);
+        generations.0.claim(seen);
+        late.join().unwrap();
+    }
+}
+
+model! {
+    /// Who sees the latch open, without waiting, sees what came before the opening.
+    fn resettable_latch_look(None) catches [race "resettable-open", race "resettable-look"] {
+        let latch = Arc::new((ResettableLatch::new(), Plain::new()));
+        let observer = {
+            let latch = Arc::clone(&latch);
+            thread::spawn(move || {
+                if latch.0.is_open() {
+                    assert_eq!(latch.1.get(), 1);
+                }
+            })
+        };
+        latch.1.set(1);
+        latch.0.open();
+        observer.join().unwrap();
+    }
+}
+
+model! {
+    /// Who opens the latch again sees what came before it was closed.
+    fn resettable_latch_reopened(None) catches [race "resettable-open", race "resettable-close"] {
+        let latch = Arc::new((ResettableLatch::new(), Plain::new()));
+        latch.0.open();
+        let opener = {
+            let latch = Arc::clone(&latch);
+            thread::spawn(move || {
+                if latch.0.open() {
+                    assert_eq!(latch.1.get(), 1);
+                }
+            })
+        };
+        latch.1.set(1);
+        latch.0.close();
+        opener.join().unwrap();
     }
 }
