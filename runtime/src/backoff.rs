@@ -195,4 +195,10 @@ mod tests {
         });
         assert_eq!(asked, 30);
     }
+
+    #[test]
+    #[should_panic(expected = "planted")]
+    fn a_panicking_condition_ends_the_wait() {
+        spin_until(|| panic!("planted"));
+    }
 }

@@ -333,4 +333,11 @@ mod tests {
         assert!(filter.insert("x"));
         assert!(filter.contains("x"));
     }
+
+    #[cfg(feature = "std")]
+    #[test]
+    #[should_panic(expected = "fits in memory")]
+    fn a_filter_for_everything_is_refused() {
+        let _ = BloomFilter::new(usize::MAX, 1_000);
+    }
 }

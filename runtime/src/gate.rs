@@ -3,10 +3,11 @@
 //! | | [`StageGate`] | [`Latch`] | [`Countdown`] | [`ResettableLatch`] | [`Generations`] |
 //! |---|---|---|---|---|---|
 //! | answers | which stage are we in, may we go to the next? | has it happened? | have all *n* happened? | is it open, or was it since I came? | who does it this time? |
-//! | reading | wait-free, one load | wait-free, one load | wait-free, one load | wait-free, one load | wait-free, one load |
-//! | changing | one CAS, then a lock to wake | one swap, the first one locks | lock-free, the last one locks | lock-free to open, then a lock; wait-free to close | one CAS, the winner locks |
-//! | waiting | blocks, no lost wake-ups | same | same | same | same |
-//! | threads | any number | any number | any number | any number | any number |
+//! | progress of reading | wait-free, one load | wait-free, one load | wait-free, one load | wait-free, one load | wait-free, one load |
+//! | of changing | one CAS, then a lock to wake | one swap, the first one locks | lock-free, the last one locks | lock-free to open, then a lock; wait-free to close | one CAS, the winner locks |
+//! | of waiting | blocks, no lost wake-ups | same | same | same | same |
+//! | changers × waiters | many × many | many × many | many × many | many × many | many × many |
+//! | overflow | none | none | refuses below zero | openings wrap, see there | generations wrap, see there |
 //!
 //! **Visibility**: what a thread wrote before it changed one of these is visible to every thread
 //! that saw the change, by reading or by waiting. **Reclamation**: none. **Panics**: no type is
@@ -653,5 +654,30 @@ impl Default for Generations {
 impl fmt::Debug for Generations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Generations").field("current", &self.current().0).finish()
+    }
+}
+
+#[cfg(all(test, not(atomic_lint_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generations_wrap() {
+        let generations = Generations::new();
+        generations.current.store(usize::MAX, Ordering::Relaxed);
+        let last = generations.current();
+        assert!(generations.claim(last));
+        assert_eq!(generations.wait_past(last), Generation(0));
+        assert!(!generations.claim(last));
+    }
+
+    #[test]
+    fn openings_wrap() {
+        let latch = ResettableLatch::new();
+        latch.word.store(0_usize.wrapping_sub(OPENING), Ordering::Relaxed);
+        let arrival = latch.arrive();
+        assert!(latch.open() && latch.close());
+        assert_eq!(latch.arrive(), Arrival(0));
+        latch.wait_since(arrival);
     }
 }

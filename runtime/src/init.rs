@@ -6,6 +6,7 @@
 //! | threads | any number | any number | any number |
 //! | the initialiser | | runs in one thread at a time; again after a failure | same, per key |
 //! | after a failure | `None` | each waiter tries its own initialiser in turn | same, per key |
+//! | cost | one load | one load once there is a value, else a lock | a read lock, a hash and a clone of the value |
 //! | after a panic | `None` | as after a failure; not poisoned | same, per key |
 //!
 //! **Guarantee.** A value is stored at most once and never changes; of all initialisers that ran,

@@ -7,6 +7,7 @@
 //! | callers | any number | any number | any number touch, one of the pollers fires |
 //! | state | one 64-bit word | a word and a count | one 64-bit word |
 //! | orders memory | no | no | yes: what precedes a touch is visible to the poll that fires |
+//! | cost | a load and a CAS; a refusal: a load | the same; a call held back: a load and an RMW | a touch: an RMW; a poll: a load, and a CAS to fire |
 //! | reclamation | none | none | none |
 //! | needs | 64-bit atomics | 64-bit atomics | 64-bit atomics |
 //!
@@ -14,7 +15,7 @@
 //! [`MonotonicClock`](crate::MonotonicClock), with [`CoarseClock`](crate::CoarseClock), and under
 //! test with [`ManualClock`](crate::ManualClock).
 //!
-//! # The mistake these replace
+//! # Protocol
 //!
 //! The textbook bucket has two fields, a token count and the time of the last refill. In two
 //! atomics they are torn: two threads that see the same refill time both add its tokens. The
@@ -42,6 +43,9 @@
 //! whole burst) has been set back rather than read late; then the bucket counts as empty at the
 //! new time and refills from there, instead of refusing until the old time comes round again. A
 //! clock that leaps ahead fills the bucket, never beyond the burst.
+//!
+//! The numbers end 584 years after their origin, at 2⁶⁴ nanoseconds. There a bucket admits nothing
+//! more, a throttle lets every call pass, and a debouncer still fires once per series.
 //!
 //! # When not to use them
 //!
@@ -145,7 +149,7 @@ impl TokenBucket {
         self.take_nanos(self.interval, now)
     }
 
-    /// Takes `tokens` at once, or none.
+    /// Takes `tokens` at once, or none. Zero tokens are always there.
     ///
     /// # Errors
     ///
@@ -153,6 +157,7 @@ impl TokenBucket {
     /// never be enough.
     pub fn try_take_many(&self, tokens: u32, now: u64) -> Result<(), Refused> {
         match self.interval.checked_mul(u64::from(tokens)) {
+            Some(0) => Ok(()),
             Some(cost) if cost <= self.capacity => self.take_nanos(cost, now),
             _ => Err(Refused::ExceedsBurst),
         }
@@ -174,35 +179,36 @@ impl TokenBucket {
         // no other memory. Partners: the other calls of `take_nanos`.
         let mut seen = self.full_at.load(Ordering::Relaxed);
         let limit = now.saturating_add(self.capacity);
+        // The latest arrival that is admitted; the cost is never above the capacity.
+        let last = limit - cost;
         loop {
-            // A clock that was set back leaves the bucket empty at the new time; that is written
-            // down even for a refusal, so that it refills from there.
-            let was_set_back = seen > limit.saturating_add(JUMP);
-            let full_at = if was_set_back { limit } else { seen.max(now) };
-            let next = match full_at.checked_add(cost) {
-                Some(next) if next <= limit => Ok(next),
-                // At the end of time the sum overflows and nothing more is admitted.
-                sum => Err(sum.unwrap_or(u64::MAX) - limit),
+            let full_at = seen.max(now);
+            let (word, answer) = if full_at <= last {
+                (full_at + cost, Ok(()))
+            } else if seen <= limit.saturating_add(JUMP) {
+                return Err(retry_after(full_at - last));
+            } else {
+                // A clock that was set back leaves the bucket empty at the new time; that is written
+                // down, so that it refills from there.
+                (limit, Err(retry_after(cost)))
             };
-            let (word, answer) = match next {
-                Ok(next) => (next, Ok(())),
-                Err(wait) => (full_at, Err(Refused::RetryAfter(Duration::from_nanos(wait)))),
-            };
-            if answer.is_err() && !was_set_back {
-                return answer;
-            }
             if weaken("token-bucket") {
                 // atomic-lint: allow(split_read_modify_write) the mistake that a model must catch
                 self.full_at.store(word, Ordering::Relaxed);
                 return answer;
             }
-            // atomic-lint: allow(cas_loop_without_backoff) measured: a wait makes two threads at one word half as fast
+            // atomic-lint: allow(cas_loop_without_backoff) measured: a wait makes two threads at one word anything from half to five times as fast
             match self.full_at.compare_exchange_weak(seen, word, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return answer,
                 Err(current) => seen = current,
             }
         }
     }
+}
+
+#[inline]
+fn retry_after(nanos: u64) -> Refused {
+    Refused::RetryAfter(Duration::from_nanos(nanos))
 }
 
 /// Lets one call pass per interval and counts those it holds back.

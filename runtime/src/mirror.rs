@@ -5,7 +5,7 @@
 //! | progress | `get`: wait-free; `lock`: blocking |
 //! | producers × consumers | many × many |
 //! | reclamation | none |
-//! | panics | a holder that panics leaves value and mirror in agreement; not poisoned |
+//! | panics | a holder that panics leaves value and mirror in agreement; not poisoned. A derivation that panics leaves the mirror behind until the next change, and aborts if a panic was its reason to run |
 //! | cost | `get`: one load; a lock that changed the value: one derivation, and a store if the result is new |
 //! | needs | `std` |
 //!
@@ -205,5 +205,17 @@ mod tests {
         assert!(result.is_err());
         assert!(list.get());
         assert!(list.lock().is_empty());
+    }
+
+    #[test]
+    fn a_panicking_derivation_leaves_the_mirror_behind_until_the_next_change() {
+        let list = Mirrored::new(vec![1], |list: &Vec<i32>| {
+            assert!(list.len() != 2, "planted");
+            list.len()
+        });
+        assert!(catch_unwind(AssertUnwindSafe(|| list.lock().push(2))).is_err());
+        assert_eq!((list.get(), list.lock().len()), (1, 2));
+        list.lock().push(3);
+        assert_eq!(list.get(), 3);
     }
 }

@@ -6,8 +6,8 @@
 //! | takers × givers | many × many |
 //! | reclamation | objects that find the pool full are dropped; the rest with the pool |
 //! | empty | [`Pool::take`] makes a new object, [`Pool::try_take`] returns `None` |
-//! | full | the object that comes back is dropped |
-//! | panics | an object whose user panicked is dropped, not reused; a resetter that panics loses that object only |
+//! | full, or of capacity zero | the object that comes back is dropped |
+//! | panics | an object whose user panicked is dropped, not reused (without `std` it can't be told and goes back); a resetter that panics loses that object only |
 //! | cost | a CAS to take and a CAS to give back |
 //! | needs | `alloc` |
 //!

@@ -5,6 +5,7 @@
 //! | progress | wait-free but for debts, see below | one load unless the value changed | lock-free | lock-free, repeats the closure | blocks other writers only |
 //! | readers × writers | many | one each | many | many | many, one at a time |
 //! | allocates | no | no | once | once per try | once |
+//! | cost | an own slot written and cleared, two loads of the pointer | one load | all threads' debts settled: a microsecond | the same, and the closure | the same, and a lock |
 //!
 //! **Reclamation**: reference counts, by `arc-swap`. A value is freed when the last guard, reader
 //! and `Arc` of it is gone; a cached [`SnapshotReader`] that is never asked again keeps its value.

@@ -242,4 +242,16 @@ mod tests {
     fn a_slot_between_lanes_is_refused() {
         FreeList::with_lanes(5, 4).give_back(5);
     }
+
+    #[test]
+    #[should_panic(expected = "need a lane")]
+    fn no_lanes_are_refused() {
+        let _ = FreeList::with_lanes(5, 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "two indices are reserved")]
+    fn too_many_slots_are_refused() {
+        let _ = FreeList::with_lanes(u32::MAX, 1);
+    }
 }
