@@ -31,7 +31,7 @@
 //! # When not to use it
 //!
 //! The look costs a load where nearly every bit is new: 1.04 times as slow for one thread, against
-//! 21 times as fast for two threads whose bits are mostly set
+//! 11 to 21 times as fast for two threads whose bits are mostly set
 //! (`cargo bench -p atomic-lint --bench peers -- bits`). Bits of one word share its cache line:
 //! flags that different threads change all the time are better [`Padded`](crate::Padded) booleans.
 

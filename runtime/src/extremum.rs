@@ -32,7 +32,7 @@
 //!
 //! If the value rises with nearly every call (a clock, a position), the look is wasted: use
 //! `AtomicU64::fetch_max`, 1.15 times as fast then, where two threads whose values seldom rise are
-//! 24 times faster with the look (`cargo bench -p atomic-lint --bench peers -- max`). The extreme
+//! 14 to 24 times faster with the look (`cargo bench -p atomic-lint --bench peers -- max`). The extreme
 //! orders nothing else; to keep what belongs to it as well (who was slowest?), use
 //! [`Packed`](crate::Packed) or a lock.
 

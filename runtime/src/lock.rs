@@ -42,7 +42,7 @@
 //!
 //! See the first sentence. What remains is code without an operating system below it, where
 //! critical sections last nanoseconds and holders can't be preempted. There two threads that do
-//! nothing but add under the lock are 3 to 6 times faster than with `Mutex`; without backoff they
+//! nothing but add under the lock are 1.6 to 6 times faster than with `Mutex`; without backoff they
 //! are no slower (1.0), until a holder is preempted
 //! (`cargo bench -p atomic-lint --bench peers -- lock:`).
 

@@ -29,7 +29,7 @@
 //! # When not to use it
 //!
 //! If whoever reads the number then locks anyway, or if the derivation is expensive: it runs after
-//! every change. A read beside a writer is 18 times as fast as taking the lock
+//! every change. A read beside a writer is 17 times as fast as taking the lock
 //! (`cargo bench -p atomic-lint --bench peers -- mirror`).
 
 use crate::primitive::{argued, AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering};

@@ -60,10 +60,12 @@
 //! queues that this module re-exports: in a [`SegQueue`] a pop waits for the push that has claimed
 //! its slot, so that neither pins, and an [`ArrayQueue`] is bounded and never allocates. For one
 //! producer and one consumer take [`spsc`](crate::spsc). Measured, a push and a pop on one thread
-//! take 1.25 times as long as in `SegQueue`, and 1.35 times as long as with a `Mutex<VecDeque>`; the
-//! pin is a quarter of it. Two threads at once take a third to a ninth of the time with the mutex,
-//! and 1.5 to 3.5 times that of `SegQueue`. A guard held for both saves nothing: to see that it is of
-//! the right collector takes as long as a pin (`cargo bench -p atomic-lint --bench peers -- queue`).
+//! take 1.25 times as long as in `SegQueue`, and 1.4 times as long as with a `Mutex<VecDeque>`; the
+//! pin is a quarter of it. Two threads at once take a ninth to two thirds of the time with the mutex,
+//! and 1.4 to 4 times that of `SegQueue`, the more the busier the machine is. Where many are popped at
+//! once, [`pop_with`](Queue::pop_with) shares a pin: 64 pops under one guard take no longer than from a
+//! `SegQueue` on one thread, by two 1.3 to 2.9 times as long
+//! (`cargo bench -p atomic-lint --bench peers -- queue`).
 //! None of them waits for a value: for blocking use a channel.
 
 pub use crossbeam_queue::{ArrayQueue, SegQueue};
@@ -240,7 +242,20 @@ impl<T> Queue<T> {
         self.pop_pinned(&guard)
     }
 
-    /// Takes the oldest value under a guard that the caller holds, which saves a pin per call and costs a look at its collector.
+    /// Takes the oldest value under a guard that the caller holds.
+    ///
+    /// For several pops in a row: it saves a pin per call and costs a look at the guard's collector. No
+    /// garbage is freed while the guard lives, so don't keep it.
+    ///
+    #[cfg_attr(feature = "std", doc = "```")]
+    #[cfg_attr(not(feature = "std"), doc = "```ignore")]
+    /// use atomic_lint::{epoch, Queue};
+    ///
+    /// let queue = Queue::from_iter(0..3);
+    /// let guard = epoch::pin();
+    /// let all: Vec<_> = std::iter::from_fn(|| queue.pop_with(&guard)).collect();
+    /// assert_eq!(all, [0, 1, 2]);
+    /// ```
     ///
     /// # Panics
     ///

@@ -34,7 +34,7 @@
 //!
 //! Almost always: `Arc` is this, with the pointer and the destructor managed for you. Take it for
 //! intrusive counts, in arenas or across a foreign interface.
-//! [`try_acquire`](RefCount::try_acquire) is 1.3 times slower than cloning an `Arc`, since it must
+//! [`try_acquire`](RefCount::try_acquire) takes 1.2 to 1.5 times as long as cloning an `Arc`, since it must
 //! look before it adds: keep it for weak references
 //! (`cargo bench -p atomic-lint --bench peers -- refcount`).
 

@@ -46,7 +46,7 @@
 //!
 //! # When not to use it
 //!
-//! With more than one producer or consumer. One value at a time, it passes 7 to 20 times as many as
+//! With more than one producer or consumer. One value at a time, it passes 2 to 20 times as many as
 //! `sync_channel`, in batches another 3 to 4 times as many
 //! (`cargo bench -p atomic-lint --bench peers -- ring:`). A waiting `push` or `pop` looks again
 //! every millisecond at worst ([`Backoff`]), since a wake-up would put a full fence into every

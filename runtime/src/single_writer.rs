@@ -69,7 +69,7 @@
 //! # When not to use it
 //!
 //! With a second writer, however rare, or for a value that readers also change: then the RMW is
-//! what makes it right, at 6.6 times the price
+//! what makes it right, at 6.5 times the price
 //! (`cargo bench -p atomic-lint --bench peers -- single`).
 
 use crate::primitive::{argued, AtomicBool, Ordering};

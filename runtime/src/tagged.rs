@@ -48,12 +48,12 @@
 //!
 //! Where nodes are allocated one by one: [`Stack`](crate::Stack). Where the slots number a few
 //! dozen: [`AtomicBitSet::insert_any`](crate::AtomicBitSet::insert_any) is simpler, and on one thread
-//! 1.2 times as fast; by two it is 4 to 7 times as slow.
+//! 1.2 times as fast; by two it is 3 to 7 times as slow.
 //!
 //! With one lane, or with less than 16 slots, all threads change one word: two that do nothing but
 //! take and give back are then no faster than with a `Mutex<Vec>`, beside which two lanes are more
 //! than 10 times as fast, as they are beside an `ArrayQueue` of indices when the machine is busy and
-//! 3 times when it isn't (`cargo bench -p atomic-lint --bench peers -- slots`).
+//! 4 times when it isn't (`cargo bench -p atomic-lint --bench peers -- slots`).
 
 #[cfg(target_has_atomic = "64")]
 use crate::primitive::AtomicU64;
