@@ -300,10 +300,13 @@ where
             return;
         }
         let mut entries = self.map.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let is_ours = entries.get(self.key).is_some_and(|found| Arc::ptr_eq(found, &self.once));
         // Clones are made under the map's lock only, so the count can't grow while it is held: two
         // means the map and this caller.
-        let is_ours = entries.get(self.key).is_some_and(|found| Arc::ptr_eq(found, &self.once));
-        if is_ours && Arc::strong_count(&self.once) == 2 {
+        let is_last = Arc::strong_count(&self.once) == 2 || weaken("keyed-once-leave");
+        // Somebody may have come, succeeded and gone since the look above.
+        let is_empty = self.once.get().is_none() || weaken("keyed-once-recheck");
+        if is_ours && is_last && is_empty {
             entries.remove(self.key);
         }
     }

@@ -95,15 +95,15 @@ model! {
 model! {
     /// A stored pair publishes what came before it.
     fn packed_store(None) catches [race "packed-store", race "packed-load"] {
-        let data = Arc::new(loom::cell::UnsafeCell::new(0));
+        let data = Arc::new(Plain::new());
         let pair = Arc::new(Packed::new(0_u8, false));
         let (other_data, other_pair) = (Arc::clone(&data), Arc::clone(&pair));
         let writing = thread::spawn(move || {
-            other_data.with_mut(|data| unsafe { *data = 7 });
+            other_data.set(7);
             other_pair.store(1, true);
         });
         if pair.load() == (1, true) {
-            assert_eq!(data.with(|data| unsafe { *data }), 7);
+            assert_eq!(data.get(), 7);
         }
         writing.join().expect("writes");
     }

@@ -2,7 +2,6 @@
 
 use crate::Plain;
 use atomic_lint::{Mirrored, RefCount, SingleWriter, SpinLock, TicketLock};
-use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::sync::Arc;
 use loom::thread;
@@ -46,25 +45,19 @@ model! {
 /// An object that notices when it is used after it was freed, or freed twice.
 struct Object {
     count: RefCount,
-    freed: UnsafeCell<bool>,
+    /// Not zero once it was freed. The count decides who touches it.
+    freed: Plain,
 }
-
-// SAFETY: the count decides who touches `freed`; loom checks that.
-unsafe impl Send for Object {}
-// SAFETY: as for `Send`.
-unsafe impl Sync for Object {}
 
 impl Object {
     fn use_it(&self) {
-        assert!(!self.freed.with(|freed| unsafe { *freed }), "used after it was freed");
+        assert_eq!(self.freed.get(), 0, "used after it was freed");
     }
 
     fn release(&self) {
         if self.count.release() {
-            self.freed.with_mut(|freed| unsafe {
-                assert!(!*freed, "freed twice");
-                *freed = true;
-            });
+            assert_eq!(self.freed.get(), 0, "freed twice");
+            self.freed.set(1);
         }
     }
 }
@@ -72,7 +65,7 @@ impl Object {
 model! {
     /// Two owners leave: one frees, after both are done.
     fn last_owner_frees(None) catches [race "refcount-release", race "refcount-last"] {
-        let object = Arc::new(Object { count: RefCount::new(), freed: UnsafeCell::new(false) });
+        let object = Arc::new(Object { count: RefCount::new(), freed: Plain::new() });
         object.count.acquire();
         let other = Arc::clone(&object);
         let leaving = thread::spawn(move || {
@@ -88,7 +81,7 @@ model! {
 model! {
     /// Somebody finds the object while its last owner leaves: one of the two comes too late.
     fn no_revival(None) catches [race "refcount-try-acquire"] {
-        let object = Arc::new(Object { count: RefCount::new(), freed: UnsafeCell::new(false) });
+        let object = Arc::new(Object { count: RefCount::new(), freed: Plain::new() });
         let other = Arc::clone(&object);
         let finding = thread::spawn(move || {
             if other.count.try_acquire() {
@@ -125,16 +118,16 @@ model! {
 model! {
     /// A reader of the new value sees what the writer did before.
     fn writer_publishes(None) catches [race "single-writer-set", race "single-writer-load"] {
-        let data = Arc::new(UnsafeCell::new(0));
+        let data = Arc::new(Plain::new());
         let flag = Arc::new(SingleWriter::new(AtomicBool::new(false)));
         let (other_data, other_flag) = (Arc::clone(&data), Arc::clone(&flag));
         let writing = thread::spawn(move || {
             let mut writer = other_flag.claim().expect("the only one");
-            other_data.with_mut(|data| unsafe { *data = 7 });
+            other_data.set(7);
             writer.set(true);
         });
         if flag.load() {
-            assert_eq!(data.with(|data| unsafe { *data }), 7);
+            assert_eq!(data.get(), 7);
         }
         writing.join().expect("writes");
     }

@@ -2,7 +2,6 @@
 
 use crate::Plain;
 use atomic_lint::{AtomicBitSet, BloomFilter, FreeList, TaggedIndex, TaggedPtr};
-use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
 
@@ -22,15 +21,15 @@ model! {
 model! {
     /// Who sees a bit sees what its setter did before.
     fn bit_publishes(None) catches [race "bits-insert", race "bits-contains"] {
-        let data = Arc::new(UnsafeCell::new(0));
+        let data = Arc::new(Plain::new());
         let set = Arc::new(AtomicBitSet::new(1));
         let (other_data, other_set) = (Arc::clone(&data), Arc::clone(&set));
         let reading = thread::spawn(move || {
             if other_set.contains(0) {
-                assert_eq!(other_data.with(|data| unsafe { *data }), 7);
+                assert_eq!(other_data.get(), 7);
             }
         });
-        data.with_mut(|data| unsafe { *data = 7 });
+        data.set(7);
         set.insert(0);
         reading.join().expect("reads");
     }
@@ -39,11 +38,11 @@ model! {
 model! {
     /// One slot, two threads: whoever gets the bit owns the slot until it removes the bit.
     fn bit_as_slot(None) catches [race "bits-remove", race "bits-insert-any"] {
-        let slot = Arc::new(UnsafeCell::new(0));
+        let slot = Arc::new(Plain::new());
         let set = Arc::new(AtomicBitSet::new(1));
-        let use_slot = |set: &AtomicBitSet, slot: &UnsafeCell<i32>| {
+        let use_slot = |set: &AtomicBitSet, slot: &Plain| {
             if let Some(number) = set.insert_any() {
-                slot.with_mut(|slot| unsafe { *slot += 1 });
+                slot.set(slot.get() + 1);
                 assert!(set.remove(number));
             }
         };
@@ -90,9 +89,10 @@ model! {
     /// second thread takes both and gives the first back, which is ABA for a stalled first thread.
     fn free_list(Some(3)) catches [wrong "tagged-next", race "tagged-replace"] {
         let list = Arc::new(FreeList::new(2));
-        let slots = Arc::new([UnsafeCell::new(0), UnsafeCell::new(0)]);
-        let touch = |slots: &[UnsafeCell<i32>; 2], slot: u32| {
-            slots[slot as usize].with_mut(|value| unsafe { *value += 1 });
+        let slots = Arc::new([Plain::new(), Plain::new()]);
+        let touch = |slots: &[Plain; 2], slot: u32| {
+            let slot = &slots[slot as usize];
+            slot.set(slot.get() + 1);
         };
         let (other_list, other_slots) = (Arc::clone(&list), Arc::clone(&slots));
         let churning = thread::spawn(move || {
@@ -142,15 +142,15 @@ model! {
 model! {
     /// An index handed over with what it stands for.
     fn tagged_index_publishes(None) catches [race "tagged-load", race "tagged-replace"] {
-        let data = Arc::new(UnsafeCell::new(0));
+        let data = Arc::new(Plain::new());
         let index = Arc::new(TaggedIndex::new(0));
         let (other_data, other_index) = (Arc::clone(&data), Arc::clone(&index));
         let reading = thread::spawn(move || {
             if other_index.load().index == 1 {
-                assert_eq!(other_data.with(|data| unsafe { *data }), 7);
+                assert_eq!(other_data.get(), 7);
             }
         });
-        data.with_mut(|data| unsafe { *data = 7 });
+        data.set(7);
         let mut current = index.load();
         while let Err(now) = index.replace(current, 1) {
             current = now;
@@ -162,15 +162,15 @@ model! {
 model! {
     /// A pointer handed over with what it leads to, while somebody marks it.
     fn tagged_pointer_publishes(None) catches [race "tagged-ptr-load", race "tagged-ptr-replace"] {
-        let data = Arc::new(UnsafeCell::new(0));
+        let data = Arc::new(Plain::new());
         let pointer = Arc::new(TaggedPtr::<u64>::new(std::ptr::null_mut()));
         let (other_data, other_pointer) = (Arc::clone(&data), Arc::clone(&pointer));
         let reading = thread::spawn(move || {
             if other_pointer.load().1 == 1 {
-                assert_eq!(other_data.with(|data| unsafe { *data }), 7);
+                assert_eq!(other_data.get(), 7);
             }
         });
-        data.with_mut(|data| unsafe { *data = 7 });
+        data.set(7);
         pointer.set_tag(1);
         reading.join().expect("reads");
     }

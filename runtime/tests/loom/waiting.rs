@@ -2,7 +2,8 @@
 
 use crate::Plain;
 use atomic_lint::{
-    stages, Countdown, Debouncer, Generations, Latch, ResettableLatch, RetryOnce, StageGate, TokenBucket, Transition,
+    stages, Clock, CoarseClock, Countdown, Debouncer, Generations, KeyedOnce, Latch, ResettableLatch, RetryOnce,
+    StageGate, Throttle, TokenBucket, Transition,
 };
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::sync::Arc;
@@ -307,5 +308,68 @@ model! {
         latch.1.set(1);
         latch.0.close();
         opener.join().unwrap();
+    }
+}
+
+model! {
+    /// Two callers of one key, the first initialiser fails: the second one's value is found, whoever
+    /// tidies up, and of the initialisers no two run at once.
+    fn keyed_once(Some(3)) catches [
+        wrong "keyed-once-leave", wrong "keyed-once-recheck", wrong "retry-once-recheck",
+    ] {
+        let shared = Arc::new((KeyedOnce::<u8, usize>::new(), AtomicUsize::new(0), AtomicUsize::new(0)));
+        let attempt = |shared: &(KeyedOnce<u8, usize>, AtomicUsize, AtomicUsize)| {
+            shared.0.get_or_try_init(&7, |_| {
+                assert_eq!(shared.2.fetch_add(1, Ordering::Relaxed), 0, "two initialisers at once");
+                let turn = shared.1.fetch_add(1, Ordering::Relaxed);
+                shared.2.fetch_sub(1, Ordering::Relaxed);
+                if turn == 0 { Err(()) } else { Ok(turn) }
+            })
+        };
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || attempt(&shared))
+            })
+            .collect();
+        let mut results = vec![attempt(&shared)];
+        results.extend(threads.into_iter().map(|thread| thread.join().unwrap()));
+        results.sort_unstable();
+        assert_eq!(results, [Ok(1), Ok(1), Err(())]);
+        assert_eq!((shared.0.get(&7), shared.0.len()), (Some(1), 1));
+        assert_eq!(shared.1.load(Ordering::Relaxed), 2, "one initialiser fails, one succeeds");
+    }
+}
+
+model! {
+    /// Calls held back and reports at the same time: each call is reported once.
+    fn throttle(None) catches [wrong "throttle-report"] {
+        let throttle = Arc::new(Throttle::new(Duration::from_nanos(10)));
+        assert_eq!(throttle.check(1), Some(0));
+        let other = {
+            let throttle = Arc::clone(&throttle);
+            thread::spawn(move || (throttle.check(2), throttle.check(3)))
+        };
+        let here = throttle.check(11);
+        let there = other.join().unwrap();
+        let reported = [here, there.0, there.1].into_iter().flatten().sum::<u64>() + throttle.take_skipped();
+        assert_eq!((here.is_some(), there, reported), (true, (None, None), 2));
+    }
+}
+
+model! {
+    /// Two threads tick, a third one reads: time never runs backwards.
+    fn coarse_clock(Some(3)) catches [wrong "coarse-clock-tick"] {
+        let clock = Arc::new(CoarseClock::new());
+        let ticking: Vec<_> = (0..2)
+            .map(|_| {
+                let clock = Arc::clone(&clock);
+                thread::spawn(move || clock.tick())
+            })
+            .collect();
+        let (first, second) = (clock.now(), clock.now());
+        assert!(first <= second);
+        let latest = ticking.into_iter().map(|thread| thread.join().unwrap()).max();
+        assert_eq!(Some(clock.now()), latest);
     }
 }
