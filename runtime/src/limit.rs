@@ -283,7 +283,7 @@ impl Throttle {
         if weaken("throttle-report") {
             // Relaxed twice, on purpose: a call held back in between is never reported.
             let skipped = self.skipped.load(Ordering::Relaxed);
-            // atomic-lint: allow(split_read_modify_write) the mistake that a model must catch
+            // atomic-lint: allow(store_clobbers_rmw) the mistake that a model must catch
             self.skipped.store(0, Ordering::Relaxed);
             return skipped;
         }
