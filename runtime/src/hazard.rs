@@ -183,15 +183,16 @@ impl Domain {
     ///
     /// If a destructor panics; what it had not reached yet stays retired.
     pub fn reclaim(&self) -> usize {
-        // Relaxed: the fence below is an acquire too, so the entries, and the unlinking that each
-        // retiring thread did before, come before the scan. Partner: `put_back`.
-        let list = self.retired.swap(ptr::null_mut(), Ordering::Relaxed);
+        // Acquire: the entries, and the unlinking that each retiring thread did before, come before
+        // the scan. The fence below would do as well, but a sanitizer sees no fences. Partner:
+        // `put_back`.
+        let list = self.retired.swap(ptr::null_mut(), argued(Ordering::Acquire, "hazard-reclaim"));
         if list.is_null() {
             return 0;
         }
         // SeqCst: the unlinking comes before this fence, the scan after it; see the protocol on
-        // the module's page. Partners: the fence in `Hazard::announce`, `put_back`.
-        if !weaken("hazard-scan") {
+        // the module's page. Partner: the fence in `Hazard::announce`.
+        if !weaken("hazard-scan") && !weaken("hazard-reclaim") {
             fence(Ordering::SeqCst);
         }
         let protected = self.scan();

@@ -53,8 +53,9 @@
 //! one cache line. Give each thread its own bucket with a share of the rate where the limit is
 //! far above a few million a second. For limits per key, with a table of buckets and middleware
 //! around it, take `governor`; a single bucket takes as long there as here (10 ns with the same
-//! clock; a refusal 0.95 of it, since its wait is computed when asked for). The clock is most of the cost: with [`MonotonicClock`](crate::MonotonicClock) an
-//! admission took 32 ns, and with [`CoarseClock`](crate::CoarseClock) a refusal 1.8 ns
+//! clock; a refusal 0.95 of it, since there its wait is computed when asked for). The clock is most
+//! of the cost: with [`MonotonicClock`](crate::MonotonicClock) an admission took 32 ns, and with
+//! [`CoarseClock`](crate::CoarseClock) a refusal 1.8 ns
 //! (`cargo bench -p atomic-lint --bench peers -- bucket`).
 
 use crate::primitive::{argued, const_fn, weaken, AtomicU64, Ordering};

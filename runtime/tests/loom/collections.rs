@@ -309,7 +309,7 @@ model! {
 
 model! {
     /// Objects made and retired by one thread are freed by another.
-    fn hazard_reclaims_for_others(None) catches [race "hazard-retire", race "hazard-scan"] {
+    fn hazard_reclaims_for_others(None) catches [race "hazard-retire", race "hazard-reclaim"] {
         let domain = leaked_domain();
         let shared = Arc::new(HazardBox::new(domain, Object::new(1)));
         let writer = {
