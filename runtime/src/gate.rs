@@ -262,7 +262,11 @@ impl<S: Stage> StageGate<S> {
         self.room.wait(|| Some(self.current()).filter(|stage| holds(*stage)))
     }
 
-    /// Like [`wait_until`](Self::wait_until), but gives up after `timeout`.
+    /// Like [`wait_until`](Self::wait_until), but gives up after `timeout` and then returns `None`.
+    ///
+    /// # Panics
+    ///
+    /// If the predicate does; the gate stays usable.
     pub fn wait_until_timeout(&self, timeout: Duration, mut holds: impl FnMut(S) -> bool) -> Option<S> {
         self.room.wait_timeout(timeout, || Some(self.current()).filter(|stage| holds(*stage)))
     }
@@ -639,7 +643,7 @@ impl Generations {
         self.room.wait(|| Some(self.current()).filter(|current| *current != seen))
     }
 
-    /// Like [`wait_past`](Self::wait_past), but gives up after `timeout`.
+    /// Like [`wait_past`](Self::wait_past), but gives up after `timeout` and then returns `None`.
     pub fn wait_past_timeout(&self, seen: Generation, timeout: Duration) -> Option<Generation> {
         self.room.wait_timeout(timeout, || Some(self.current()).filter(|current| *current != seen))
     }

@@ -45,10 +45,12 @@
 //!
 //! # Proof
 //!
-//! Every structure has loom models, and every ordering that they rest on can be weakened by name:
-//! a test plants each such mistake and expects its model to fail. `cargo test -p atomic-lint` runs
-//! the models, recorded histories against sequential models, and property tests; `proof.sh` adds
-//! ThreadSanitizer, the instructions of the hot operations and how many of them run.
+//! Every structure with atomics of its own has loom models, and every ordering above `Relaxed` can be
+//! weakened by name: a test plants each such mistake and expects a model to fail in the way that it
+//! names (one mistake that loom can't show is left to ThreadSanitizer). Every ordering's comment names
+//! its partner; a test asks for that too. `cargo test -p atomic-lint` runs the models, recorded
+//! histories against sequential models, and property tests; `proof.sh` adds ThreadSanitizer, the
+//! instructions of the hot operations and how many of them run.
 //!
 //! # Speed
 //!
