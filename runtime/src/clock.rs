@@ -9,13 +9,6 @@
 //! | needs | `std` | `std` and 64-bit atomics | 64-bit atomics |
 //! | reclamation | none | none | none |
 //!
-//! # Protocol
-//!
-//! Code that distrusts its clock often keeps the latest time in an atomic word and raises it in a
-//! compare-and-swap loop, so that no caller sees time run backwards. Every read of the clock then
-//! writes to one shared cache line. [`std::time::Instant`] is monotonic by contract, so an origin
-//! stored once and a subtraction give the same promise without any shared write.
-//!
 //! # Example
 //!
 #![cfg_attr(feature = "std", doc = "```")]
@@ -26,6 +19,13 @@
 //! let before = clock.now();
 //! assert!(clock.now() >= before);
 //! ```
+//!
+//! # Protocol
+//!
+//! Code that distrusts its clock often keeps the latest time in an atomic word and raises it in a
+//! compare-and-swap loop, so that no caller sees time run backwards. Every read of the clock then
+//! writes to one shared cache line. [`std::time::Instant`] is monotonic by contract, so an origin
+//! stored once and a subtraction give the same promise without any shared write.
 //!
 //! # When not to use it
 //!

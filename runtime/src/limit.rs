@@ -15,14 +15,6 @@
 //! [`MonotonicClock`](crate::MonotonicClock), with [`CoarseClock`](crate::CoarseClock), and under
 //! test with [`ManualClock`](crate::ManualClock).
 //!
-//! # Protocol
-//!
-//! The textbook bucket has two fields, a token count and the time of the last refill. In two
-//! atomics they are torn: two threads that see the same refill time both add its tokens. The
-//! *generic cell rate algorithm* keeps one number instead, the theoretical arrival time, at which
-//! the bucket will be full again. Everything else follows from it and the current time, so a take
-//! is a compare-and-swap of one word.
-//!
 //! # Example
 //!
 //! ```
@@ -35,6 +27,14 @@
 //! assert_eq!(bucket.try_take(0), Err(Refused::RetryAfter(Duration::from_millis(100))));
 //! assert_eq!(bucket.try_take(100_000_000), Ok(()));
 //! ```
+//!
+//! # Protocol
+//!
+//! The textbook bucket has two fields, a token count and the time of the last refill. In two
+//! atomics they are torn: two threads that see the same refill time both add its tokens. The
+//! *generic cell rate algorithm* keeps one number instead, the theoretical arrival time, at which
+//! the bucket will be full again. Everything else follows from it and the current time, so a take
+//! is a compare-and-swap of one word.
 //!
 //! # Clocks that jump
 //!
