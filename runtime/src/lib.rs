@@ -60,22 +60,22 @@
 //! ```
 //!
 //! Two threads pinned to two cores of an x86-64 virtual machine that had other work to do. Each number
-//! is a ratio to the type of this crate: larger is slower than it. A single number is the median of
-//! five runs that agreed to within a fifth, two numbers are what the runs lay between.
+//! is a ratio to the type of this crate: larger is slower than it. Two numbers are what five runs lay
+//! between; a single one is their median, and none of them was more than a quarter away from it.
 //!
 //! | row | this crate | beside it |
 //! |---|---|---|
 //! | two counters | [`Padded`] | on one line 3.5 |
 //! | count | [`ShardedCounter`] | fast-counter 1.04, one `fetch_add` 4.3, `Mutex` 13–24 |
 //! | add ones | [`FloatCounter`] | prometheus 2.9–4.0 |
-//! | count alone, others read | [`SingleWriter`] | `fetch_add` 6.5 |
+//! | count alone, others read | [`SingleWriter`] | `fetch_add` 4.2–6.8 |
 //! | maximum | [`AtomicMax`] | `fetch_max` 14–24 |
 //! | mostly set bits | [`AtomicBitSet`] | `fetch_or` 11–21 |
 //! | choose in turn | [`RoundRobin`] | a shared index 3.7–5.7 |
-//! | read 24 bytes | [`SeqLock`] | seqlock 1.0–1.2, `RwLock` 9.2 |
-//! | read 24 or 64 bytes into memory | [`SeqLock`] | seqlock 1.0, `RwLock` 6 |
+//! | read 24 bytes | [`SeqLock`] | seqlock 1.0–1.2, `RwLock` 5–9 |
+//! | read 24 or 64 bytes into memory | [`SeqLock`] | seqlock 1.0, `RwLock` 4.5–6 |
 //! | write 24 bytes | [`SeqLock`] | seqlock 2.4–3.3, `RwLock` 2.4–3.3 |
-//! | read a pair | [`Packed`] | two atomics, torn 1.3, [`SeqLock`] 1.5, `Mutex` 17 |
+//! | read a pair | [`Packed`] | two atomics, torn 1.0–1.3, [`SeqLock`] 1.1–1.9, `Mutex` 10–17 |
 //! | change a pair | [`Packed`] | `Mutex` 1.4, by two threads 2–7 |
 //! | take a slot, give it back | [`FreeList`] | `ArrayQueue` 1.1, by two threads 4–19, `Mutex<Vec>` 1.03 and 18 |
 //! | share a stack, two threads | [`Stack`] | `Mutex<Vec>` 2.4–8 |
@@ -83,7 +83,7 @@
 //! | take an object, give it back | [`Pool`] | `ArrayQueue` 1.2, by two threads 0.9–1.7, zeroing 16 KiB 2–30 |
 //! | read what is published, two readers | [`Snapshot`] | arc-swap 1.0, `RwLock` 5–10; its cached reader 0.12 |
 //! | admit | [`TokenBucket`] | governor, by the same clock 1.0 |
-//! | a length | [`Mirrored`] | lock and `len` 17 |
+//! | a length | [`Mirrored`] | lock and `len` 10–18 |
 //! | pass what is open or there | [`Latch`], [`RetryOnce`] | `Mutex` 55–125, `OnceLock` 1.7–2.2 |
 //! | hand over | [`spsc`] | rtrb 0.9–1.3, ringbuf 0.8–1.5, `sync_channel` 2–20 |
 //! | hand over in batches | [`spsc`] | rtrb 0.9–1.1 |
@@ -91,16 +91,15 @@
 //! What doesn't win:
 //!
 //! - [`Stack`] and [`Queue`] pay a pin for every pop, since no thread may wait for a suspended one. A
-//!   [`SegQueue`](queue::SegQueue), whose pops do wait, takes 0.72 and 0.8 of the time on one thread, and
-//!   0.3 to 0.7 when two threads fight over it; a mutex around `Vec` or `VecDeque` 0.65 and 0.73 on one
-//!   thread. With one guard for 64 pops the first difference is gone (0.9–1.1), the second isn't
+//!   [`SegQueue`](queue::SegQueue), whose pops do wait, takes 0.7–1.0 and 0.8 of the time on one thread, and
+//!   0.3–0.7 when two threads fight over it; a mutex around `Vec` or `VecDeque` 0.6–0.7 on one thread. With one guard for 64 pops the first difference is gone (0.9–1.1), the second isn't
 //!   (0.35–0.8).
 //! - One thread at a [`FreeList`] takes longer than at an [`AtomicBitSet`] (0.82), and one at a [`Pool`]
 //!   longer than at a `Mutex<Vec>` (0.76).
 //! - A look first where every value is news: [`AtomicMax`] 0.85, [`AtomicBitSet`] 0.97.
 //! - [`TokenBucket`] says with each refusal how long to wait, governor when asked: 0.95.
 //! - [`MonotonicClock`] turns an `Instant` into a number: 0.9.
-//! - [`RefCount`] beside `Arc` 1.0, [`try_acquire`](RefCount::try_acquire) 0.77.
+//! - [`RefCount`] beside `Arc` 0.9–1.3, [`try_acquire`](RefCount::try_acquire) 0.77.
 //! - [`Snapshot::update`](Snapshot::update) beside arc-swap's own 0.85–1.04.
 //! - [`Backoff`] in a compare-and-swap loop: from 0.55 on one day to 5 on another. Nothing to count on.
 //! - No difference: 128 bytes between words instead of 64, [`ShardedCounter`] for one thread,
