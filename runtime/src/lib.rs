@@ -91,8 +91,9 @@
 //! What doesn't win:
 //!
 //! - [`Stack`] and [`Queue`] pay a pin for every pop, since no thread may wait for a suspended one. A
-//!   [`SegQueue`](queue::SegQueue), whose pops do wait, takes 0.7–1.0 and 0.8 of the time on one thread, and
-//!   0.3–0.7 when two threads fight over it; a mutex around `Vec` or `VecDeque` 0.6–0.7 on one thread. With one guard for 64 pops the first difference is gone (0.9–1.1), the second isn't
+//!   [`SegQueue`](queue::SegQueue), whose pops do wait, takes 0.7–1.0 and 0.8 of the time on one thread,
+//!   and 0.3–0.7 when two threads fight over it; a mutex around `Vec` or `VecDeque` 0.6–0.7 on one
+//!   thread. With one guard for 64 pops the first difference is gone (0.9–1.1), the second isn't
 //!   (0.35–0.8).
 //! - One thread at a [`FreeList`] takes longer than at an [`AtomicBitSet`] (0.82), and one at a [`Pool`]
 //!   longer than at a `Mutex<Vec>` (0.76).
