@@ -1,12 +1,17 @@
 //! Every item that a path may stand for, each with the conditions on the way: where imports are chosen by
 //! `cfg`, a name has several origins, and [`Program::resolve_type_path`] gives the usual one only.
 
+use std::cell::{Cell, RefCell};
+
 use super::modules::BindingKind;
 use super::{DefId, ModId, Program};
 use crate::ir::{Cfg, ItemKind, Path, Ty};
 
 /// How many imports, aliases and modules are followed.
 const MAX_HOPS: u32 = 16;
+
+/// How often one search looks into a module: with globs in both directions, the ways between modules multiply.
+const MAX_LOOKS: u32 = 1000;
 
 /// An item, under conditions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,23 +52,34 @@ enum At {
     Item(DefId),
 }
 
+/// One question, and where its answer is being looked for.
+struct Search<'p, 'a> {
+    program: &'p Program<'a>,
+    /// The modules that are being looked into, and for what: to do it again inside gives nothing new.
+    open: RefCell<Vec<(ModId, String)>>,
+    looks: Cell<u32>,
+}
+
 impl Program<'_> {
     /// What a path to a type may stand for, aliases followed.
     pub fn origins(&self, scope: ModId, path: &Path) -> Vec<Origin> {
         let names: Vec<&str> = path.segments.iter().map(|s| s.name.as_str()).collect();
-        self.origins_of(scope, &names, path.global, &Trail::default(), 0)
+        let search = Search { program: self, open: RefCell::default(), looks: Cell::default() };
+        search.origins_of(scope, &names, path.global, &Trail::default(), 0)
     }
+}
 
+impl Search<'_, '_> {
     fn origins_of(&self, scope: ModId, names: &[&str], global: bool, trail: &Trail, hops: u32) -> Vec<Origin> {
         let mut ways = self.ways_at(scope, names, global, trail, hops);
         let mut found = Vec::new();
         while let Some((at, trail)) = ways.pop() {
             match at {
                 At::Foreign(path) => found.push(Origin { path: Some(path), trail }),
-                At::Item(d) => match &self.def(d).item.kind {
+                At::Item(d) => match &self.program.def(d).item.kind {
                     ItemKind::TypeAlias { ty: Some(Ty::Path(p)), .. } if hops < MAX_HOPS => {
                         let names: Vec<&str> = p.segments.iter().map(|s| s.name.as_str()).collect();
-                        found.extend(self.origins_of(self.def(d).scope, &names, p.global, &trail, hops + 1));
+                        found.extend(self.origins_of(self.program.def(d).scope, &names, p.global, &trail, hops + 1));
                     }
                     _ => found.push(Origin { path: None, trail }),
                 },
@@ -80,12 +96,14 @@ impl Program<'_> {
             return Vec::new();
         }
         let mut ways = match *first {
-            "crate" | "$crate" => vec![(At::Mod(self.crate_root(self.module(scope).krate)), trail.clone())],
-            "self" => vec![(At::Mod(self.named_module(scope)), trail.clone())],
+            "crate" | "$crate" => {
+                vec![(At::Mod(self.program.crate_root(self.program.module(scope).krate)), trail.clone())]
+            }
+            "self" => vec![(At::Mod(self.program.named_module(scope)), trail.clone())],
             "super" => {
-                let mut m = self.parent_module(self.named_module(scope));
+                let mut m = self.program.parent_module(self.program.named_module(scope));
                 while let (Some(up), Some(("super", tail))) = (m, rest.split_first().map(|(a, b)| (*a, b))) {
-                    m = self.parent_module(up);
+                    m = self.program.parent_module(up);
                     rest = tail;
                 }
                 m.map(|m| (At::Mod(m), trail.clone())).into_iter().collect()
@@ -107,7 +125,7 @@ impl Program<'_> {
             if !found.is_empty() {
                 return found;
             }
-            at = self.module(m).parent.filter(|_| self.module(m).transparent);
+            at = self.program.module(m).parent.filter(|_| self.program.module(m).transparent);
         }
         vec![(At::Foreign(name.to_owned()), trail.clone())]
     }
@@ -121,13 +139,24 @@ impl Program<'_> {
     }
 
     fn named_in(&self, module: ModId, name: &str, trail: &Trail, hops: u32) -> Vec<(At, Trail)> {
-        let m = self.module(module);
+        let here = (module, name.to_owned());
+        if self.open.borrow().contains(&here) || self.looks.replace(self.looks.get() + 1) >= MAX_LOOKS {
+            return Vec::new();
+        }
+        self.open.borrow_mut().push(here);
+        let found = self.look_into(module, name, trail, hops);
+        self.open.borrow_mut().pop();
+        found
+    }
+
+    fn look_into(&self, module: ModId, name: &str, trail: &Trail, hops: u32) -> Vec<(At, Trail)> {
+        let m = self.program.module(module);
         let trail = &trail.through_module(module);
         let mut found = Vec::new();
         for binding in m.names.get(name).into_iter().flatten() {
             let trail = trail.under(binding.cfg);
             match &binding.kind {
-                BindingKind::Def(d) => found.push((At::Item(*d), trail.under(&self.def(*d).cfg))),
+                BindingKind::Def(d) => found.push((At::Item(*d), trail.under(&self.program.def(*d).cfg))),
                 // `use std::…` where `std` is no name of the module leads out of it.
                 BindingKind::Import(u) => {
                     let names: Vec<&str> = u.path.iter().map(String::as_str).collect();
@@ -137,7 +166,7 @@ impl Program<'_> {
             }
         }
         if found.is_empty()
-            && let Some(child) = self.child_module(module, name)
+            && let Some(child) = self.program.child_module(module, name)
         {
             found.push((At::Mod(child), trail.clone()));
         }
