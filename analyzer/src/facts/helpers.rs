@@ -5,7 +5,7 @@ use super::Facts;
 use super::access::{OpId, Order, Orders, Seen, resolve_order};
 use super::call_graph::{call_edges, components};
 use super::value_flow::{ByEvent, Flows};
-use crate::ir::{Callee, EventId, EventKind, OrderingKind, ValueId, ValueKind};
+use crate::ir::{Call, Callee, EventId, EventKind, OrderingKind, Place, Proj, ValueId, ValueKind};
 use crate::resolve::places::{PlaceRef, Root};
 use crate::resolve::{BodyId, Program, Type};
 
@@ -156,7 +156,9 @@ pub(super) fn transport_place(
                 moved.root = arg.root;
                 moved.steps = arg.steps.into_iter().chain(place.steps.iter().cloned()).collect();
                 // `&self` of the callee is no evidence of sharing if the caller owns what it lends.
-                moved.shared = arg.shared + shared_beyond_param(program, callee, index, place);
+                moved.shared = arg.shared
+                    + shared_beyond_param(program, callee, index, place)
+                    + u32::from(passes_on_pointer(program, body, call, index));
                 if moved.field.is_none() {
                     moved.field = arg.field;
                 }
@@ -172,6 +174,20 @@ pub(super) fn transport_place(
 /// How many shared pointers lie on the way besides the parameter itself, if that is a plain reference.
 fn shared_beyond_param(program: &Program<'_>, callee: BodyId, index: u32, place: &PlaceRef) -> u32 {
     place.shared.saturating_sub(u32::from(is_shared_reference(program, callee, index)))
+}
+
+/// What is passed is itself a reference (or an `Arc`) that a field holds: others may hold it too, even where the holder is
+/// reached by `&mut`.
+fn passes_on_pointer(program: &Program<'_>, body: BodyId, call: &Call, index: u32) -> bool {
+    let held =
+        |p: &Place| matches!(p.proj.last(), Some(Proj::Field(_))) && program.place_type(body, p).is_shared_pointer();
+    let value = match (&call.callee, index) {
+        (Callee::Method { receiver, .. }, 0) => return held(receiver),
+        (Callee::Method { .. }, i) => call.args.get(i as usize - 1),
+        (_, i) => call.args.get(i as usize),
+    };
+    let kind = value.and_then(|v| program.body(body).ir.values.get(v.index())).map(|v| &v.kind);
+    matches!(kind, Some(ValueKind::Read(p)) if held(p))
 }
 
 /// Whether a parameter is a `&T`.

@@ -223,14 +223,18 @@ fn waits(facts: &Facts<'_>, location: LocId, sides: &Sides) -> Option<Gap> {
     let ends_a_wait = |op: OpId| {
         let o = facts.op(op);
         let seen = facts.seen(o.body);
-        // Who has something to return may well say that the wait was in vain.
+        // Who has something to return may well say that the wait was in vain; who says yes only after it relies on it.
         let owner = facts.program.body(o.body).owner;
         let returns_nothing = facts
             .program
             .function(owner)
             .is_some_and(|f| matches!(facts.program.lower_type(owner, &f.ret), Type::Tuple(items) if items.is_empty()));
+        let says_so = || {
+            let index = seen.iter().position(|s| s.op == op && s.is_direct());
+            returns_nothing || index.is_some_and(|i| facts.says_yes_by(o.body, i))
+        };
         o.kind == AtomicOpKind::Load
-            && returns_nothing
+            && says_so()
             && !facts.is_guarded(location, op)
             && facts
                 .wait_loops(o.body)
