@@ -3,6 +3,8 @@
 //! The promise says more than that no two accesses race: a lock, or an unsafe function whose caller vouches for
 //! something, doesn't make a plain access an atomic one. Only who has the memory to himself may look at it plainly.
 
+use std::sync::Arc;
+
 use super::Facts;
 use super::plain::{Plain, Reach, touched};
 use super::promises::Promise;
@@ -65,7 +67,7 @@ impl<'a> Facts<'a> {
         };
         let ty = self.program.place_type(body, receiver);
         let item = self.program.autoderef(&ty).into_iter().find_map(|t| match t {
-            Type::Slice(item) | Type::Array(item, _) => Some(*item),
+            Type::Slice(item) | Type::Array(item, _) => Some(Arc::unwrap_or_clone(item)),
             Type::Known(crate::resolve::Known::Vec, args) => args.first().cloned(),
             _ => None,
         });

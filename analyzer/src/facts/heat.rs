@@ -301,7 +301,7 @@ impl Facts<'_> {
     fn last_field(&self, place: &PlaceRef) -> Vec<FieldId> {
         let Some((adt, field)) = &place.field else { return Vec::new() };
         let first = field.split('.').next().unwrap_or(field).to_owned();
-        let holds = self.program.field_type(&Type::Adt(*adt, Vec::new()), &first);
+        let holds = self.program.field_type(&Type::open(*adt), &first);
         match holds {
             Some(ty) if !self.program.autoderef(&ty).iter().any(leads_elsewhere) => vec![(*adt, first)],
             _ => Vec::new(),

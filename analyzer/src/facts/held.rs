@@ -209,7 +209,7 @@ fn holds_atomic(ty: &Type, seen: &mut Vec<DefId>) -> bool {
 /// Whether a type mentions a generic parameter.
 pub fn mentions(ty: &Type, name: &str) -> bool {
     match ty {
-        Type::Param(p) => p == name,
+        Type::Param(p) => **p == *name,
         Type::Atomic(_, inner)
         | Type::Ref { inner, .. }
         | Type::Ptr { inner, .. }

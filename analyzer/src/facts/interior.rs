@@ -156,7 +156,7 @@ impl<'a> Facts<'a> {
         };
         for def in self.program.def_ids() {
             let ItemKind::Struct(s) = &self.program.def(def).item.kind else { continue };
-            let whole = Type::Adt(def, Vec::new());
+            let whole = Type::open(def);
             if let Some(promise) = self.promise_of_whole(&whole, Word::Frozen) {
                 add(&whole, promise);
             }
@@ -205,7 +205,7 @@ impl<'a> Facts<'a> {
 
     /// The type holds a lock, or an atomic that is acquired or released: something that may say whose turn it is.
     fn brings_protocol(&self, def: DefId, depth: u32) -> bool {
-        let whole = Type::Adt(def, Vec::new());
+        let whole = Type::open(def);
         self.fields_of(def, &whole).iter().any(|(name, ty)| self.is_protocol(&Key::Field(def, name.clone()), ty, depth))
     }
 
@@ -349,7 +349,7 @@ impl<'a> Facts<'a> {
                 }
                 let Some((load, location)) = self.loaded_for(body, t) else { continue };
                 let Type::Adt(adt, _) = self.location(location).value_type.peeled() else { continue };
-                let pointer = self.program.field_type(&Type::Adt(*adt, Vec::new()), first);
+                let pointer = self.program.field_type(&Type::open(*adt), first);
                 if pointer.is_some_and(|p| matches!(p, Type::Ptr { .. })) && !self.brings_protocol(*adt, 0) {
                     let field = Changeable { owner: *adt, field: first.clone(), kind: Changing::Pointer };
                     let visible = Visible::Published { location, reader: (body, load) };

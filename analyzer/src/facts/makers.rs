@@ -26,7 +26,7 @@ impl Facts<'_> {
                 continue;
             };
             let imp = self.program.def(function).parent;
-            let same = imp.and_then(|i| self.name_in_impl(i, adt, position)).is_some_and(|own| own == *name);
+            let same = imp.and_then(|i| self.name_in_impl(i, adt, position)).is_some_and(|own| *own == **name);
             if is_method && same || !own.contains(&function) && self.converts_promised(function, f) {
                 // Another handle, or the same value in another state.
                 continue;

@@ -83,9 +83,7 @@ impl Facts<'_> {
                 (inert && !self.may_be_aligned(&ty, 0)).then(|| self.not_padded(&ty))
             }
             ItemKind::Struct(_) if self.is_packed(item) => Some(Mismatch::Packed),
-            ItemKind::Struct(_) if inert && !self.is_really_padded(item) => {
-                Some(self.not_padded(&Type::Adt(item, Vec::new())))
-            }
+            ItemKind::Struct(_) if inert && !self.is_really_padded(item) => Some(self.not_padded(&Type::open(item))),
             ItemKind::Struct(_) => self.hot_fields_that_share(item),
             _ => None,
         }
@@ -130,9 +128,7 @@ impl Facts<'_> {
     /// Something gives every value of the type lines of its own.
     fn is_really_padded(&self, adt: DefId) -> bool {
         let each = |m: &Machine| self.layout(adt, m).is_some_and(|l| l.extent.align >= SMALLEST_LINE);
-        MACHINES.iter().all(each)
-            || self.may_be_aligned(&Type::Adt(adt, Vec::new()), 0)
-            || self.is_wrapped(adt, &MACHINES[0])
+        MACHINES.iter().all(each) || self.may_be_aligned(&Type::open(adt), 0) || self.is_wrapped(adt, &MACHINES[0])
     }
 
     fn is_really_padded_field(&self, adt: DefId, field: &Field) -> bool {

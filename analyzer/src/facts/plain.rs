@@ -1,6 +1,8 @@
 //! Plain (non-atomic) accesses to memory that is elsewhere accessed by atomic operations: through `as_ptr`, through
 //! an `UnsafeCell`, a raw pointer or a `static mut` that other code turns into an atomic.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use super::Facts;
@@ -100,7 +102,7 @@ pub(super) fn touched(facts: &Facts<'_>, body: BodyId, kind: &EventKind, reach: 
                 match program.place_type(body, receiver) {
                     Type::Ptr { inner, .. } => {
                         let mut at = program.place_ref(body, receiver);
-                        at.ty = *inner;
+                        at.ty = Arc::unwrap_or_clone(inner);
                         vec![(at, write)]
                     }
                     _ => Vec::new(),

@@ -97,7 +97,7 @@ impl<'a> Facts<'a> {
         let end = place.field.as_ref().filter(|_| found.is_none());
         let by_end = || {
             let (adt, name) = end?;
-            let ty = self.program.field_type(&Type::Adt(*adt, Vec::new()), name)?;
+            let ty = self.program.field_type(&Type::open(*adt), name)?;
             let field = self.promise_of_field(*adt, name, &ty, place.shared, word);
             field.or_else(|| self.promise_of_type(*adt, place.shared, word))
         };

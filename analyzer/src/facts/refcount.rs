@@ -179,7 +179,7 @@ impl Facts<'_> {
         let owner = owners.iter().copied().find(|o| self.mentions_type(&returned, *o, 0))?;
         let weak = b == body
             && !owners.contains(handle)
-            && !owners.iter().any(|o| self.mentions_type(&Type::Adt(*handle, Vec::new()), *o, 0))
+            && !owners.iter().any(|o| self.mentions_type(&Type::open(*handle), *o, 0))
             && self.owns_another_count(*handle, location);
         weak.then_some(Doubt::Weak { handle: *handle, owner })
     }

@@ -1,5 +1,7 @@
 //! Arrays of atomics in which every thread, processor or handle has an element of its own.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use super::Facts;
@@ -108,9 +110,9 @@ impl Facts<'_> {
 
     fn element_type(&self, ty: &Type) -> Option<Type> {
         self.program.autoderef(ty).into_iter().find_map(|t| match t {
-            Type::Array(inner, n) if n.is_none_or(|n| n > 1) => Some(*inner),
-            Type::Slice(inner) => Some(*inner),
-            Type::Known(Known::Vec, mut args) if !args.is_empty() => Some(args.remove(0)),
+            Type::Array(inner, n) if n.is_none_or(|n| n > 1) => Some(Arc::unwrap_or_clone(inner)),
+            Type::Slice(inner) => Some(Arc::unwrap_or_clone(inner)),
+            Type::Known(Known::Vec, args) if !args.is_empty() => Some(args[0].clone()),
             _ => None,
         })
     }

@@ -4,6 +4,8 @@
 //! Members are named by the type that declares them at the point where two places part, so that wrappers around
 //! the atomics (a counter type of the crate's own) do not hide whose they are.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use super::{Facts, OpId, Seen};
@@ -132,7 +134,7 @@ impl Facts<'_> {
 
 fn through_pointer(ty: Type) -> Type {
     match ty {
-        Type::Ptr { inner, .. } => *inner,
+        Type::Ptr { inner, .. } => Arc::unwrap_or_clone(inner),
         ty => ty,
     }
 }

@@ -4,6 +4,8 @@
 //! once needs `T: Sync`. What an API can do is read from its signatures: methods, associated types of `Deref` and
 //! iterators, closures that are handed a `T`.
 
+use std::sync::Arc;
+
 use super::Facts;
 use crate::ir::{
     Base, Bound, Callee, EventKind, Field, Function, GenericKind, Generics, ItemKind, Place, Receiver, Terminator, Ty,
@@ -118,7 +120,7 @@ impl Facts<'_> {
     }
 
     /// The name that an impl gives the parameter.
-    pub(super) fn name_in_impl(&self, imp: DefId, adt: DefId, position: usize) -> Option<String> {
+    pub(super) fn name_in_impl(&self, imp: DefId, adt: DefId, position: usize) -> Option<Arc<str>> {
         let ItemKind::Impl(i) = &self.program.def(imp).item.kind else { return None };
         match self.program.lower_type(imp, &i.self_ty).peeled() {
             Type::Adt(d, args) if *d == adt => match args.get(position) {
@@ -291,7 +293,7 @@ impl Facts<'_> {
             Type::Known(Known::Option | Known::Result | Known::Box, args) => self.handle_given(args.first()?, name),
             Type::Adt(handle, args) => {
                 let borrows = self.generics_of_type(*handle)?.params.iter().any(|p| p.kind == GenericKind::Lifetime);
-                let position = args.iter().position(|a| matches!(a, Type::Param(p) if p == name))?;
+                let position = args.iter().position(|a| matches!(a, Type::Param(p) if **p == *name))?;
                 borrows.then_some((*handle, position))
             }
             _ => None,
@@ -455,7 +457,7 @@ impl Facts<'_> {
             passed
         };
         match ty {
-            Type::Param(p) if p == name => found.push(What::Value),
+            Type::Param(p) if **p == *name => found.push(What::Value),
             Type::Ref { mutable, inner } => {
                 let value = inside(inner).contains(&What::Value);
                 match mutable {
@@ -487,7 +489,7 @@ impl Facts<'_> {
         if !self.derefs(adt, args) {
             return;
         }
-        let ty = Type::Adt(adt, args.to_vec());
+        let ty = Type::Adt(adt, args.to_vec().into());
         let target = self.program.deref(&ty).unwrap_or(Type::Unknown);
         let mut passed = Vec::new();
         self.passing(&target, name, true, MAX_DEPTH - 1, &mut passed);

@@ -1,9 +1,9 @@
 //! Which function a call reaches, and what it returns.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::infer::{self, atomic_result, iterator_of, substitute, type_params};
-use super::types::{Atomic, Known, Type};
+use super::types::{Args, Atomic, Known, Type};
 use super::written::from_meaning;
 use super::{BodyId, DefId, Program, Res, vocabulary};
 use crate::ir::{self, AtomicOpKind, Call, Callee, EventKind, ItemKind, ValueId, ValueKind};
@@ -127,7 +127,7 @@ impl<'a> Program<'a> {
             Res::Unknown if path.segments.len() >= 2 => {
                 // `T::method` of a generic parameter; or a known type whose import could not be followed.
                 let first = &path.segments[0].name;
-                let traits = self.traits_of(body, &Type::Param(first.clone()));
+                let traits = self.traits_of(body, &Type::Param(first.as_str().into()));
                 if let Some(m) = traits.iter().find_map(|t| self.trait_method(*t, path.last())) {
                     return Target::Fn(m);
                 }
@@ -220,7 +220,7 @@ impl<'a> Program<'a> {
             Target::Unknown => match &call.callee {
                 // The guard convention holds for unknown locks too.
                 Callee::Method { name, .. } if name == "lock" && call.args.is_empty() => {
-                    Type::Known(Known::Guard, vec![Type::Unknown])
+                    Type::Known(Known::Guard, [Type::Unknown].into())
                 }
                 _ => Type::Unknown,
             },
@@ -242,7 +242,7 @@ impl<'a> Program<'a> {
                 let args: Vec<Type> = args.map(|t| self.lower_type(self.body(body).owner, t)).collect();
                 match self.self_type(def) {
                     Type::Adt(adt, own) if args.is_empty() => Type::Adt(adt, own),
-                    Type::Adt(adt, _) => Type::Adt(adt, args),
+                    Type::Adt(adt, _) => Type::Adt(adt, args.into()),
                     _ => Type::Unknown,
                 }
             }
@@ -255,11 +255,11 @@ impl<'a> Program<'a> {
     pub(super) fn bind_impl_generics(&self, receiver: &Type, method: DefId, ty: Type) -> Type {
         let Some(ItemKind::Impl(imp)) = self.def(method).parent.map(|p| &self.def(p).item.kind) else { return ty };
         let own = self.self_type(method);
-        let names: Vec<String> = match own.peeled() {
+        let names: Vec<Arc<str>> = match own.peeled() {
             Type::Adt(_, args) => {
-                args.iter().map(|a| if let Type::Param(p) = a { p.clone() } else { String::new() }).collect()
+                args.iter().map(|a| if let Type::Param(p) = a { p.clone() } else { "".into() }).collect()
             }
-            _ => type_params(&imp.generics).into_iter().map(str::to_owned).collect(),
+            _ => type_params(&imp.generics).into_iter().map(Arc::from).collect(),
         };
         let args = self.autoderef(receiver).into_iter().find_map(|t| match (t, own.peeled()) {
             (Type::Adt(d, args), Type::Adt(o, _)) if d == *o => Some(args),
@@ -267,7 +267,7 @@ impl<'a> Program<'a> {
         });
         match args {
             Some(args) => {
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
                 substitute(&ty, &names, &args)
             }
             None => ty,
@@ -290,10 +290,10 @@ impl<'a> Program<'a> {
                     .find_map(|((_, pty), arg)| {
                         let (formal, actual) = (self.lower_type(def, pty), self.type_of(body, *arg));
                         match (&formal, &actual) {
-                            (Type::Param(p), actual) if p == n => Some(actual.clone()),
+                            (Type::Param(p), actual) if **p == **n => Some(actual.clone()),
                             (Type::Ref { inner: a, .. }, Type::Ref { inner: b, .. })
                             | (Type::Ptr { inner: a, .. }, Type::Ptr { inner: b, .. })
-                                if **a == Type::Param((*n).to_owned()) =>
+                                if **a == Type::Param((*n).into()) =>
                             {
                                 Some((**b).clone())
                             }
@@ -312,7 +312,7 @@ impl<'a> Program<'a> {
         let (method, owner) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
         let owner_path = path.rsplit_once("::").map_or("", |(o, _)| o);
         let wrap = |ty: Type, item: Type| match ty {
-            Type::Known(k, _) => Type::Known(k, vec![item]),
+            Type::Known(k, _) => Type::Known(k, [item].into()),
             ty => ty,
         };
         let owner_type = from_meaning(
@@ -328,41 +328,45 @@ impl<'a> Program<'a> {
             ) => {
                 let value = match (kind, arg(0)) {
                     (_, Type::Unknown) => (**v).clone(),
-                    (Atomic::Epoch | Atomic::ArcSwap, Type::Known(_, mut inner)) if inner.len() == 1 => inner.remove(0),
+                    (Atomic::Epoch | Atomic::ArcSwap, Type::Known(_, inner)) if inner.len() == 1 => inner[0].clone(),
                     (_, ty) => ty,
                 };
-                Type::Atomic(*kind, Box::new(value))
+                Type::Atomic(*kind, Arc::new(value))
             }
             (Type::Atomic(..), "from_ptr" | "from_mut" | "from_ref") => owner_type.clone().reference(false),
             (Type::Known(Known::Arc | Known::Rc | Known::Pin, _), "clone" | "new_unchecked") if owner != "Pin" => {
                 match arg(0) {
-                    Type::Ref { inner, .. } => *inner,
+                    Type::Ref { inner, .. } => Arc::unwrap_or_clone(inner),
                     ty => ty,
                 }
             }
             (Type::Known(Known::Arc | Known::Rc | Known::Box, _), "into_raw" | "as_ptr" | "leak") => match arg(0) {
-                Type::Known(_, mut inner) if inner.len() == 1 => {
-                    Type::Ptr { mutable: true, inner: Box::new(inner.remove(0)) }
+                Type::Known(_, inner) if inner.len() == 1 => {
+                    Type::Ptr { mutable: true, inner: Arc::new(inner[0].clone()) }
                 }
-                Type::Ref { inner, .. } => match *inner {
-                    Type::Known(_, mut i) if i.len() == 1 => Type::Ptr { mutable: false, inner: Box::new(i.remove(0)) },
+                Type::Ref { inner, .. } => match &*inner {
+                    Type::Known(_, i) if i.len() == 1 => Type::Ptr { mutable: false, inner: Arc::new(i[0].clone()) },
                     _ => Type::Unknown,
                 },
                 _ => Type::Unknown,
             },
             (Type::Known(..), "from_raw" | "from_raw_in") => match arg(0) {
-                Type::Ptr { inner, .. } => wrap(owner_type.clone(), *inner),
+                Type::Ptr { inner, .. } => wrap(owner_type.clone(), Arc::unwrap_or_clone(inner)),
                 _ => owner_type.clone(),
             },
             (Type::Known(Known::Arc, _), "get_mut" | "make_mut" | "try_unwrap" | "into_inner" | "downgrade") => {
                 Type::Unknown
             }
             (Type::Known(Known::NonNull, _), "new_unchecked" | "from" | "from_ref" | "from_mut") => match arg(0) {
-                Type::Ptr { inner, .. } | Type::Ref { inner, .. } => wrap(owner_type.clone(), *inner),
+                Type::Ptr { inner, .. } | Type::Ref { inner, .. } => {
+                    wrap(owner_type.clone(), Arc::unwrap_or_clone(inner))
+                }
                 _ => owner_type.clone(),
             },
             (Type::Known(Known::NonNull, _), "new") => match arg(0) {
-                Type::Ptr { inner, .. } => Type::Known(Known::Option, vec![wrap(owner_type.clone(), *inner)]),
+                Type::Ptr { inner, .. } => {
+                    Type::Known(Known::Option, [wrap(owner_type.clone(), Arc::unwrap_or_clone(inner))].into())
+                }
                 _ => Type::Unknown,
             },
             (
@@ -372,11 +376,11 @@ impl<'a> Program<'a> {
             (Type::Known(..), "new" | "pin" | "from" | "new_cyclic") => wrap(owner_type.clone(), arg(0)),
             _ => match (owner, method) {
                 ("mem", "replace" | "take") => match arg(0) {
-                    Type::Ref { inner, .. } => *inner,
+                    Type::Ref { inner, .. } => Arc::unwrap_or_clone(inner),
                     _ => Type::Unknown,
                 },
                 ("ptr", "read" | "read_volatile" | "replace" | "read_unaligned") => match arg(0) {
-                    Type::Ptr { inner, .. } | Type::Ref { inner, .. } => *inner,
+                    Type::Ptr { inner, .. } | Type::Ref { inner, .. } => Arc::unwrap_or_clone(inner),
                     _ => Type::Unknown,
                 },
                 ("ptr", "from_ref" | "from_mut") => match arg(0) {
@@ -387,9 +391,11 @@ impl<'a> Program<'a> {
                     Type::Ptr { inner, .. } => Type::Slice(inner).reference(false),
                     _ => Type::Unknown,
                 },
-                ("crossbeam_epoch" | "epoch", "pin" | "unprotected") => Type::Known(Known::ReclaimGuard, Vec::new()),
-                ("thread", "current") => Type::Known(Known::Thread, Vec::new()),
-                ("thread", "spawn") => Type::Known(Known::JoinHandle, Vec::new()),
+                ("crossbeam_epoch" | "epoch", "pin" | "unprotected") => {
+                    Type::Known(Known::ReclaimGuard, Args::default())
+                }
+                ("thread", "current") => Type::Known(Known::Thread, Args::default()),
+                ("thread", "spawn") => Type::Known(Known::JoinHandle, Args::default()),
                 _ => Type::Unknown,
             },
         }
@@ -404,7 +410,7 @@ impl<'a> Program<'a> {
 
     fn method_type(&self, body: BodyId, receiver: &Type, name: &str, call: &Call) -> Type {
         let arg = |i: usize| call.args.get(i).map_or(Type::Unknown, |v| self.type_of(body, *v));
-        let option = |ty: Type| Type::Known(Known::Option, vec![ty]);
+        let option = |ty: Type| Type::Known(Known::Option, [ty].into());
         if let Some((kind, value)) = self.as_atomic(receiver) {
             if let Some(op) = atomic_method(kind, name, call.args.len()) {
                 return atomic_result(kind, value, op, name);
@@ -412,8 +418,8 @@ impl<'a> Program<'a> {
             match name {
                 "get_mut" => return value.reference(true),
                 "into_inner" | "into_owned" => return value,
-                "as_ptr" => return Type::Ptr { mutable: true, inner: Box::new(value) },
-                "load_full" | "peek" => return Type::Known(Known::Arc, vec![value]),
+                "as_ptr" => return Type::Ptr { mutable: true, inner: Arc::new(value) },
+                "load_full" | "peek" => return Type::Known(Known::Arc, [value].into()),
                 _ => {}
             }
         }
@@ -465,7 +471,7 @@ impl<'a> Program<'a> {
                     Some(Type::Known(Known::CellRef, a.clone()))
                 }
                 (Type::Known(Known::UnsafeCell, a), "get" | "raw_get") => {
-                    Some(Type::Ptr { mutable: true, inner: Box::new(a.first().cloned().unwrap_or(Type::Unknown)) })
+                    Some(Type::Ptr { mutable: true, inner: Arc::new(a.first().cloned().unwrap_or(Type::Unknown)) })
                 }
                 (
                     Type::Known(Known::UnsafeCell | Known::Cell | Known::Mutex | Known::RwLock | Known::RefCell, a),
@@ -473,7 +479,7 @@ impl<'a> Program<'a> {
                 ) => a.first().cloned().map(|t| t.reference(true)),
                 (Type::Known(Known::Cell, a), "get" | "take" | "replace") => a.first().cloned(),
                 (Type::Known(Known::MaybeUninit, a), "as_ptr" | "as_mut_ptr") => {
-                    a.first().map(|t| Type::Ptr { mutable: true, inner: Box::new(t.clone()) })
+                    a.first().map(|t| Type::Ptr { mutable: true, inner: Arc::new(t.clone()) })
                 }
                 (Type::Known(Known::MaybeUninit, a), "assume_init_ref" | "assume_init_mut") => {
                     a.first().cloned().map(|t| t.reference(false))
@@ -483,7 +489,7 @@ impl<'a> Program<'a> {
                     a.first().cloned().map(|t| t.reference(name == "as_mut"))
                 }
                 (Type::Known(Known::NonNull, a), "as_ptr") => {
-                    a.first().map(|t| Type::Ptr { mutable: true, inner: Box::new(t.clone()) })
+                    a.first().map(|t| Type::Ptr { mutable: true, inner: Arc::new(t.clone()) })
                 }
                 (Type::Known(Known::EpochShared, a), "deref" | "deref_mut") => {
                     a.first().cloned().map(|t| t.reference(false))
@@ -492,7 +498,7 @@ impl<'a> Program<'a> {
                     a.first().cloned().map(|t| option(t.reference(false)))
                 }
                 (Type::Known(Known::EpochShared, a), "as_raw") => {
-                    a.first().map(|t| Type::Ptr { mutable: false, inner: Box::new(t.clone()) })
+                    a.first().map(|t| Type::Ptr { mutable: false, inner: Arc::new(t.clone()) })
                 }
                 (Type::Known(Known::EpochShared | Known::EpochOwned, _), "with_tag" | "into_shared") => Some(t.clone()),
                 (Type::Known(Known::Lazy, a), "get") => a.first().cloned().map(|t| option(t.reference(false))),
@@ -518,7 +524,7 @@ impl<'a> Program<'a> {
                         _ => None,
                     };
                     let inner = to.map_or(Type::Unknown, |t| self.lower_type(self.body(body).owner, t));
-                    Some(Type::Ptr { mutable: *mutable, inner: Box::new(inner) })
+                    Some(Type::Ptr { mutable: *mutable, inner: Arc::new(inner) })
                 }
                 (Type::Ptr { inner, .. }, "read" | "read_volatile" | "replace" | "read_unaligned") => {
                     Some((**inner).clone())
@@ -538,14 +544,14 @@ impl<'a> Program<'a> {
                     a.first().cloned().map(|t| if name == "pop" { option(t) } else { t })
                 }
                 (Type::Known(Known::Vec, a), "as_ptr" | "as_mut_ptr") => {
-                    Some(Type::Ptr { mutable: true, inner: Box::new(a.first().cloned().unwrap_or(Type::Unknown)) })
+                    Some(Type::Ptr { mutable: true, inner: Arc::new(a.first().cloned().unwrap_or(Type::Unknown)) })
                 }
                 (Type::Slice(a) | Type::Array(a, _), "as_ptr" | "as_mut_ptr") => {
                     Some(Type::Ptr { mutable: true, inner: a.clone() })
                 }
                 (Type::Known(Known::Vec, a), "into_boxed_slice") => {
-                    let slice = Type::Slice(Box::new(a.first().cloned().unwrap_or(Type::Unknown)));
-                    Some(Type::Known(Known::Box, vec![slice]))
+                    let slice = Type::Slice(Arc::new(a.first().cloned().unwrap_or(Type::Unknown)));
+                    Some(Type::Known(Known::Box, [slice].into()))
                 }
                 (Type::Known(Known::Map, a), "get") => a.get(1).cloned().map(|t| option(t.reference(false))),
                 (Type::Known(Known::Map, a), "values") => a.get(1).cloned().map(|t| iterator_of(t.reference(false))),
@@ -556,9 +562,9 @@ impl<'a> Program<'a> {
                     | "into_iter" | "skip_while" | "take_while" | "fuse" | "inspect",
                 ) => Some(t.clone()),
                 (Type::External(_, _), "enumerate") => {
-                    Some(iterator_of(Type::Tuple(vec![Type::Prim("usize"), item(&t)])))
+                    Some(iterator_of(Type::Tuple([Type::Prim("usize"), item(&t)].into())))
                 }
-                (Type::External(_, _), "zip") => Some(iterator_of(Type::Tuple(vec![item(&t), item(&arg(0))]))),
+                (Type::External(_, _), "zip") => Some(iterator_of(Type::Tuple([item(&t), item(&arg(0))].into()))),
                 (Type::External(_, _), "next" | "last" | "nth" | "find" | "peek" | "max" | "min") => {
                     Some(option(item(&t)))
                 }
@@ -585,7 +591,7 @@ impl<'a> Program<'a> {
             }
         }
         match name {
-            "lock" if call.args.is_empty() => Type::Known(Known::Guard, vec![Type::Unknown]),
+            "lock" if call.args.is_empty() => Type::Known(Known::Guard, [Type::Unknown].into()),
             _ => Type::Unknown,
         }
     }
@@ -630,7 +636,7 @@ impl<'a> Program<'a> {
                         (Type::External(..), _) => return self.item_type(&t),
                         (Type::Known(Known::Option | Known::Result, a), _) => return first(a),
                         (Type::Known(Known::UnsafeCell, a), "with" | "with_mut") => {
-                            return Type::Ptr { mutable: true, inner: Box::new(first(a)) };
+                            return Type::Ptr { mutable: true, inner: Arc::new(first(a)) };
                         }
                         (Type::Known(Known::ThreadLocal, a), _) => return first(a).reference(false),
                         _ => {}

@@ -4,10 +4,11 @@
 //! touches, and says [`Type::Unknown`] where generics, traits or foreign code take over.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
-use super::types::{Atomic, Known, Type};
+use super::types::{Args, Atomic, Known, Type};
 use super::written::parse_len;
 use super::{BodyId, DefId, Program, Res};
 use crate::ir::{self, AtomicOpKind, Base, EventKind, ItemKind, Place, Proj, Ty, ValueId, ValueKind};
@@ -36,7 +37,7 @@ pub(super) fn is_inferring() -> bool {
 const ITERATOR: &str = "std::iter::Iterator";
 
 pub fn iterator_of(item: Type) -> Type {
-    Type::External(ITERATOR.to_owned(), vec![item])
+    Type::External(ITERATOR.into(), [item].into())
 }
 
 impl<'a> Program<'a> {
@@ -124,7 +125,7 @@ impl<'a> Program<'a> {
     /// The atomic that a receiver of this type is or dereferences to.
     pub fn as_atomic(&self, ty: &Type) -> Option<(Atomic, Type)> {
         self.autoderef(ty).into_iter().find_map(|t| match t {
-            Type::Atomic(kind, value) => Some((kind, *value)),
+            Type::Atomic(kind, value) => Some((kind, Arc::unwrap_or_clone(value))),
             _ => None,
         })
     }
@@ -163,7 +164,7 @@ impl<'a> Program<'a> {
             ValueKind::Read(place) => self.place_type(body, place),
             ValueKind::Ref { mutable, place } => self.place_type(body, place).reference(*mutable),
             ValueKind::RawRef { mutable, place } => {
-                Type::Ptr { mutable: *mutable, inner: Box::new(self.place_type(body, place)) }
+                Type::Ptr { mutable: *mutable, inner: Arc::new(self.place_type(body, place)) }
             }
             ValueKind::Event(e) => self.event_type(body, *e),
             ValueKind::Binary(op, l, r) => {
@@ -192,9 +193,9 @@ impl<'a> Program<'a> {
             ValueKind::Tuple(items) => Type::Tuple(items.iter().map(|v| of(*v)).collect()),
             ValueKind::Array(items) => {
                 let item = items.first().map_or(Type::Unknown, |v| of(*v));
-                Type::Array(Box::new(item), Some(items.len() as u64))
+                Type::Array(Arc::new(item), Some(items.len() as u64))
             }
-            ValueKind::Repeat(v, len) => Type::Array(Box::new(of(*v)), parse_len(len)),
+            ValueKind::Repeat(v, len) => Type::Array(Arc::new(of(*v)), parse_len(len)),
             ValueKind::Struct { path, fields, .. } => self.struct_value_type(body, path, fields),
             ValueKind::Closure(_) | ValueKind::AsyncBlock(_) => Type::Unknown,
             ValueKind::Part { of: whole, variant, field } => {
@@ -222,7 +223,7 @@ impl<'a> Program<'a> {
     /// What iterating over a value of this type yields.
     pub fn item_type(&self, ty: &Type) -> Type {
         match ty {
-            Type::External(path, args) if path == ITERATOR => args.first().cloned().unwrap_or(Type::Unknown),
+            Type::External(path, args) if **path == *ITERATOR => args.first().cloned().unwrap_or(Type::Unknown),
             Type::Known(Known::Vec, args) => args.first().cloned().unwrap_or(Type::Unknown),
             Type::Array(item, _) | Type::Slice(item) => (**item).clone(),
             Type::Ref { mutable, inner } => match self.item_type(inner) {
@@ -323,17 +324,17 @@ impl<'a> Program<'a> {
                     let ty = self.lower_type(d, ty);
                     let thread_local = self.def(d).item.attrs.iter().any(|a| a.path == "thread_local");
                     if thread_local && !matches!(ty, Type::Known(Known::ThreadLocal, _)) {
-                        return Type::Known(Known::ThreadLocal, vec![ty]);
+                        return Type::Known(Known::ThreadLocal, [ty].into());
                     }
                     ty
                 }
                 ItemKind::Const { ty, .. } => self.lower_type(d, ty),
-                ItemKind::Struct(_) => Type::Adt(d, Vec::new()),
+                ItemKind::Struct(_) => Type::open(d),
                 ItemKind::Fn(_) => Type::FnPtr,
                 _ => Type::Unknown,
             },
-            Res::Variant(d, _) => Type::Adt(d, Vec::new()),
-            Res::External(p) if p.ends_with("Option::None") => Type::Known(Known::Option, vec![Type::Unknown]),
+            Res::Variant(d, _) => Type::open(d),
+            Res::External(p) if p.ends_with("Option::None") => Type::Known(Known::Option, [Type::Unknown].into()),
             _ => {
                 let _ = b;
                 Type::Unknown
@@ -383,9 +384,9 @@ impl<'a> Program<'a> {
     fn struct_value_type(&self, body: BodyId, path: &ir::Path, fields: &[(String, ValueId)]) -> Type {
         let first = || fields.first().map_or(Type::Unknown, |(_, v)| self.type_of(body, *v));
         match path.last() {
-            "Some" => return Type::Known(Known::Option, vec![first()]),
-            "Ok" => return Type::Known(Known::Result, vec![first(), Type::Unknown]),
-            "Err" => return Type::Known(Known::Result, vec![Type::Unknown, first()]),
+            "Some" => return Type::Known(Known::Option, [first()].into()),
+            "Ok" => return Type::Known(Known::Result, [first(), Type::Unknown].into()),
+            "Err" => return Type::Known(Known::Result, [Type::Unknown, first()].into()),
             _ => {}
         }
         let b = self.body(body);
@@ -415,7 +416,7 @@ impl<'a> Program<'a> {
                     .collect();
                 Type::Adt(adt, args)
             }
-            _ => Type::Adt(adt, Vec::new()),
+            _ => Type::open(adt),
         }
     }
 
@@ -436,9 +437,9 @@ impl<'a> Program<'a> {
                             }
                             _ => self.type_of(body, *v),
                         });
-                    Type::Known(Known::Vec, vec![item])
+                    Type::Known(Known::Vec, [item].into())
                 }
-                "format" => Type::Known(Known::String, Vec::new()),
+                "format" => Type::Known(Known::String, Args::default()),
                 "ready" | "try" | "unwrap" | "dbg" => m.args.first().map_or(Type::Unknown, |v| self.type_of(body, *v)),
                 _ => Type::Unknown,
             },
@@ -460,43 +461,55 @@ impl<'a> Program<'a> {
 /// The type of what an operation on an atomic returns.
 pub fn atomic_result(kind: Atomic, value: Type, op: AtomicOpKind, method: &str) -> Type {
     let value = match kind {
-        Atomic::Epoch => Type::Known(Known::EpochShared, vec![value]),
-        Atomic::ArcSwap => Type::Known(Known::Arc, vec![value]),
-        Atomic::ArcSwapOption => Type::Known(Known::Option, vec![Type::Known(Known::Arc, vec![value])]),
+        Atomic::Epoch => Type::Known(Known::EpochShared, [value].into()),
+        Atomic::ArcSwap => Type::Known(Known::Arc, [value].into()),
+        Atomic::ArcSwapOption => Type::Known(Known::Option, [Type::Known(Known::Arc, [value].into())].into()),
         _ => value,
     };
     match op {
         AtomicOpKind::Store => Type::unit(),
         AtomicOpKind::Cas { .. } if method.starts_with("compare_and_swap") => value,
-        AtomicOpKind::Cas { .. } => Type::Known(Known::Result, vec![value.clone(), value]),
-        AtomicOpKind::Update if method != "update" => Type::Known(Known::Result, vec![value.clone(), value]),
+        AtomicOpKind::Cas { .. } => Type::Known(Known::Result, [value.clone(), value].into()),
+        AtomicOpKind::Update if method != "update" => Type::Known(Known::Result, [value.clone(), value].into()),
         _ => value,
     }
 }
 
 /// Replaces generic parameters by arguments, by position.
 pub fn substitute(ty: &Type, names: &[&str], args: &[Type]) -> Type {
-    if names.is_empty() {
+    if names.is_empty() || !mentions_parameter(ty) {
         return ty.clone();
     }
     let sub = |t: &Type| substitute(t, names, args);
-    let boxed = |t: &Type| Box::new(substitute(t, names, args));
-    let all = |ts: &[Type]| ts.iter().map(sub).collect::<Vec<_>>();
+    let shared = |t: &Type| Arc::new(sub(t));
+    let all = |ts: &[Type]| ts.iter().map(sub).collect::<Args>();
     match ty {
         Type::Param(p) => {
-            let at = names.iter().position(|n| n == p);
+            let at = names.iter().position(|n| *n == &**p);
             at.and_then(|i| args.get(i)).cloned().unwrap_or_else(|| ty.clone())
         }
-        Type::Atomic(kind, value) => Type::Atomic(*kind, boxed(value)),
+        Type::Atomic(kind, value) => Type::Atomic(*kind, shared(value)),
         Type::Adt(d, a) => Type::Adt(*d, all(a)),
         Type::Known(k, a) => Type::Known(*k, all(a)),
         Type::External(p, a) => Type::External(p.clone(), all(a)),
-        Type::Ref { mutable, inner } => Type::Ref { mutable: *mutable, inner: boxed(inner) },
-        Type::Ptr { mutable, inner } => Type::Ptr { mutable: *mutable, inner: boxed(inner) },
-        Type::Slice(inner) => Type::Slice(boxed(inner)),
-        Type::Array(inner, len) => Type::Array(boxed(inner), *len),
+        Type::Ref { mutable, inner } => Type::Ref { mutable: *mutable, inner: shared(inner) },
+        Type::Ptr { mutable, inner } => Type::Ptr { mutable: *mutable, inner: shared(inner) },
+        Type::Slice(inner) => Type::Slice(shared(inner)),
+        Type::Array(inner, len) => Type::Array(shared(inner), *len),
         Type::Tuple(items) => Type::Tuple(all(items)),
         _ => ty.clone(),
+    }
+}
+
+fn mentions_parameter(ty: &Type) -> bool {
+    match ty {
+        Type::Param(_) => true,
+        Type::Atomic(_, inner) | Type::Slice(inner) | Type::Array(inner, _) => mentions_parameter(inner),
+        Type::Ref { inner, .. } | Type::Ptr { inner, .. } => mentions_parameter(inner),
+        Type::Adt(_, args) | Type::Known(_, args) | Type::External(_, args) | Type::Tuple(args) => {
+            args.iter().any(mentions_parameter)
+        }
+        Type::Prim(_) | Type::FnPtr | Type::Bounded(_) | Type::Never | Type::Unknown => false,
     }
 }
 

@@ -2,6 +2,7 @@
 //! pointers, closures' captures and accessors.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
@@ -384,7 +385,7 @@ impl<'a> Program<'a> {
                 at.indexed = true;
                 at.ty = match self.type_of(body, value) {
                     // The reference is the loop's own: the element lies in what is walked through.
-                    Type::Ref { inner, .. } if self.walks_by_reference(body, *v) => *inner,
+                    Type::Ref { inner, .. } if self.walks_by_reference(body, *v) => Arc::unwrap_or_clone(inner),
                     ty => ty,
                 };
                 at

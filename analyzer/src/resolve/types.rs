@@ -1,40 +1,82 @@
 //! Types after names are resolved.
 
 use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use super::DefId;
 
-/// A resolved type. What could not be resolved is [`Type::Unknown`], which equals nothing of interest.
+/// A resolved type. What could not be resolved is [`Type::Unknown`], which equals nothing of interest. A clone is cheap: what
+/// it consists of is shared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Type {
     /// An atomic, with its value type: `usize` for `AtomicUsize`, `*mut T` for `AtomicPtr<T>`.
-    Atomic(Atomic, Box<Type>),
+    Atomic(Atomic, Arc<Type>),
     /// A type defined in the analysed crates.
-    Adt(DefId, Vec<Type>),
+    Adt(DefId, Args),
     /// A foreign type that the vocabulary knows.
-    Known(Known, Vec<Type>),
+    Known(Known, Args),
     /// Another foreign type, by path.
-    External(String, Vec<Type>),
+    External(Arc<str>, Args),
     /// `u32`, `bool`, `str`, `char`, …
     Prim(&'static str),
     Ref {
         mutable: bool,
-        inner: Box<Type>,
+        inner: Arc<Type>,
     },
     Ptr {
         mutable: bool,
-        inner: Box<Type>,
+        inner: Arc<Type>,
     },
-    Slice(Box<Type>),
-    Array(Box<Type>, Option<u64>),
-    Tuple(Vec<Type>),
+    Slice(Arc<Type>),
+    Array(Arc<Type>, Option<u64>),
+    Tuple(Args),
     FnPtr,
     /// A generic parameter, by name, of the item that declares it.
-    Param(String),
+    Param(Arc<str>),
     /// `impl Trait` or `dyn Trait`: the traits of the analysed crates among its bounds.
     Bounded(Vec<DefId>),
     Never,
     Unknown,
+}
+
+/// The types that a type consists of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Args(Option<Arc<[Type]>>);
+
+impl Deref for Args {
+    type Target = [Type];
+
+    fn deref(&self) -> &[Type] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+impl From<Vec<Type>> for Args {
+    fn from(types: Vec<Type>) -> Args {
+        Args((!types.is_empty()).then(|| types.into()))
+    }
+}
+
+impl<const N: usize> From<[Type; N]> for Args {
+    fn from(types: [Type; N]) -> Args {
+        Args((N > 0).then(|| types.into()))
+    }
+}
+
+impl<'a> IntoIterator for &'a Args {
+    type Item = &'a Type;
+    type IntoIter = std::slice::Iter<'a, Type>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl FromIterator<Type> for Args {
+    fn from_iter<I: IntoIterator<Item = Type>>(types: I) -> Args {
+        types.into_iter().collect::<Vec<_>>().into()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -110,12 +152,17 @@ pub enum Known {
 }
 
 impl Type {
+    /// A type of the analysed crates whose parameters are left open.
+    pub fn open(def: DefId) -> Type {
+        Type::Adt(def, Args::default())
+    }
+
     pub fn unit() -> Type {
-        Type::Tuple(Vec::new())
+        Type::Tuple(Args::default())
     }
 
     pub fn reference(self, mutable: bool) -> Type {
-        Type::Ref { mutable, inner: Box::new(self) }
+        Type::Ref { mutable, inner: Arc::new(self) }
     }
 
     pub fn is_unknown(&self) -> bool {

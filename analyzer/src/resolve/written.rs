@@ -1,8 +1,10 @@
 //! Types as they are written, resolved where they stand: paths, generics, `Self`, associated types and bounds.
 
+use std::sync::Arc;
+
 use super::infer::{MAX_DEPTH, iterator_of, substitute, type_params};
 use super::modules::BindingKind;
-use super::types::{Atomic, Known, Type};
+use super::types::{Args, Atomic, Known, Type};
 use super::vocabulary::{self, Meaning};
 use super::{DefId, Program, Res};
 use crate::ir::{self, ItemKind, Ty};
@@ -29,10 +31,10 @@ impl<'a> Program<'a> {
         let lower = |t: &Ty| self.lower_type_at(context, t, depth + 1);
         match ty {
             Ty::Path(path) => self.lower_path_type(context, path, depth),
-            Ty::Ref { mutable, inner, .. } => Type::Ref { mutable: *mutable, inner: Box::new(lower(inner)) },
-            Ty::Ptr { mutable, inner } => Type::Ptr { mutable: *mutable, inner: Box::new(lower(inner)) },
-            Ty::Slice(inner) => Type::Slice(Box::new(lower(inner))),
-            Ty::Array(inner, len) => Type::Array(Box::new(lower(inner)), parse_len(len)),
+            Ty::Ref { mutable, inner, .. } => Type::Ref { mutable: *mutable, inner: Arc::new(lower(inner)) },
+            Ty::Ptr { mutable, inner } => Type::Ptr { mutable: *mutable, inner: Arc::new(lower(inner)) },
+            Ty::Slice(inner) => Type::Slice(Arc::new(lower(inner))),
+            Ty::Array(inner, len) => Type::Array(Arc::new(lower(inner)), parse_len(len)),
             Ty::Tuple(items) => Type::Tuple(items.iter().map(lower).collect()),
             Ty::FnPtr { .. } => Type::FnPtr,
             Ty::Impl(bounds) | Ty::Dyn(bounds) => self.lower_bounds(context, bounds, depth),
@@ -73,7 +75,7 @@ impl<'a> Program<'a> {
         }
         let first = path.segments.first().map_or("", |s| s.name.as_str());
         if path.segments.len() == 1 && self.is_generic_param(context, first) {
-            return Type::Param(first.to_owned());
+            return Type::Param(first.into());
         }
         if first == "Self" {
             return match path.segments.len() {
@@ -127,7 +129,7 @@ impl<'a> Program<'a> {
     /// The type that a definition names, given generic arguments.
     pub(super) fn type_of_def(&self, def: DefId, args: Vec<Type>, depth: u32) -> Type {
         match &self.def(def).item.kind {
-            ItemKind::Struct(_) | ItemKind::Enum(_) | ItemKind::Union(_) => Type::Adt(def, args),
+            ItemKind::Struct(_) | ItemKind::Enum(_) | ItemKind::Union(_) => Type::Adt(def, args.into()),
             ItemKind::TypeAlias { generics, ty: Some(ty) } => {
                 let target = self.lower_type_at(def, ty, depth + 1);
                 substitute(&target, &type_params(generics), &args)
@@ -201,31 +203,31 @@ impl<'a> Program<'a> {
     }
 }
 
-fn params_as_args(generics: &ir::Generics) -> Vec<Type> {
-    type_params(generics).into_iter().map(|n| Type::Param(n.to_owned())).collect()
+fn params_as_args(generics: &ir::Generics) -> Args {
+    type_params(generics).into_iter().map(|n| Type::Param(n.into())).collect()
 }
 
 pub(super) fn from_meaning(meaning: Option<Meaning>, path: &str, mut args: Vec<Type>) -> Type {
     match meaning {
         Some(Meaning::AtomicInt { bits, signed }) => {
-            Type::Atomic(Atomic::Int, Box::new(Type::Prim(int_name(bits, signed))))
+            Type::Atomic(Atomic::Int, Arc::new(Type::Prim(int_name(bits, signed))))
         }
-        Some(Meaning::AtomicBool) => Type::Atomic(Atomic::Bool, Box::new(Type::Prim("bool"))),
+        Some(Meaning::AtomicBool) => Type::Atomic(Atomic::Bool, Arc::new(Type::Prim("bool"))),
         Some(Meaning::AtomicPtr) => {
-            let inner = Box::new(args.pop().unwrap_or(Type::Unknown));
-            Type::Atomic(Atomic::Ptr, Box::new(Type::Ptr { mutable: true, inner }))
+            let inner = Arc::new(args.pop().unwrap_or(Type::Unknown));
+            Type::Atomic(Atomic::Ptr, Arc::new(Type::Ptr { mutable: true, inner }))
         }
         Some(Meaning::AtomicOf(kind)) => {
             let value = if args.is_empty() { Type::Unknown } else { args.swap_remove(0) };
             // `ArcSwapAny<Arc<T>>` and `ArcSwap<T>` both lead to `T`.
             let value = match (kind, value) {
-                (Atomic::ArcSwap, Type::Known(Known::Arc, mut inner)) if inner.len() == 1 => inner.remove(0),
+                (Atomic::ArcSwap, Type::Known(Known::Arc, inner)) if inner.len() == 1 => inner[0].clone(),
                 (_, value) => value,
             };
-            Type::Atomic(kind, Box::new(value))
+            Type::Atomic(kind, Arc::new(value))
         }
-        Some(Meaning::Known(k)) => Type::Known(k, args),
-        Some(Meaning::Ordering) | None => Type::External(path.to_owned(), args),
+        Some(Meaning::Known(k)) => Type::Known(k, args.into()),
+        Some(Meaning::Ordering) | None => Type::External(path.into(), args.into()),
     }
 }
 

@@ -123,7 +123,7 @@ fn copied<'f>(
 ) -> Option<(ValueId, &'f Seen)> {
     let made = new_atomic(facts, body, init, 0).or_else(|| {
         // `.into()` says what it makes by where it goes.
-        let declared = facts.program.field_type(&Type::Adt(adt, Vec::new()), field)?;
+        let declared = facts.program.field_type(&Type::open(adt), field)?;
         (matches!(declared, Type::Atomic(..)) && facts.program.type_of(body, init).is_unknown()).then_some(init)
     })?;
     let loads = facts.flows_into(body, made).ops;

@@ -114,7 +114,7 @@ fn is_known(facts: &Facts<'_>, location: LocId) -> bool {
     let inline = match &facts.location(location).key {
         Key::Field(adt, field) => {
             let first = field.split('.').next().unwrap_or(field);
-            let ty = facts.program.field_type(&Type::Adt(*adt, Vec::new()), first);
+            let ty = facts.program.field_type(&Type::open(*adt), first);
             ty.is_some_and(|ty| matches!(ty, Type::Atomic(kind, _) if kind.takes_orderings()))
                 && facts.is_private_field(location)
         }
@@ -146,7 +146,7 @@ fn belongs(facts: &Facts<'_>, location: LocId, lock: &Lock) -> bool {
     match (&facts.location(location).key, lock) {
         (Key::Field(owner, _), Key::Field(adt, field)) => {
             let first = field.split('.').next().unwrap_or(field);
-            let ty = facts.program.field_type(&Type::Adt(*adt, Vec::new()), first);
+            let ty = facts.program.field_type(&Type::open(*adt), first);
             owner == adt || ty.is_some_and(|ty| mentions(&ty, *owner))
         }
         (Key::Static(_), Key::Static(_)) => true,

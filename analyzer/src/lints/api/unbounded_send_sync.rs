@@ -438,7 +438,7 @@ fn lock_behind(cx: &Cx<'_>, ty: &Type, name: &str) -> Option<DefId> {
         _ => return None,
     };
     let Type::Adt(lock, args) = inner else { return None };
-    let position = args.iter().position(|t| matches!(t, Type::Param(p) if p == name))?;
+    let position = args.iter().position(|t| matches!(t, Type::Param(p) if **p == *name))?;
     let &imp = cx.facts.marker_impls(*lock, Marker::Sync).first()?;
     let ItemKind::Impl(i) = &cx.facts.program.def(imp).item.kind else { return None };
     let asked = cx.facts.asked_by_impl(imp, *lock, position);
@@ -451,7 +451,7 @@ fn restricts(ty: &Type, name: &str) -> bool {
         Type::Ptr { .. } | Type::Unknown | Type::External(..) | Type::Bounded(_) => true,
         Type::Known(Known::Cell | Known::RefCell | Known::UnsafeCell | Known::Rc | Known::NonNull, _) => true,
         Type::Known(Known::Guard | Known::ReadGuard | Known::ReclaimGuard, _) => true,
-        Type::Param(p) => p == name,
+        Type::Param(p) => **p == *name,
         Type::Adt(_, args) | Type::Known(_, args) | Type::Tuple(args) => {
             args.iter().any(|t| restricts(t, name) || mentions(t, name))
         }

@@ -188,7 +188,7 @@ fn with_something_else(facts: &Facts<'_>, def: DefId) -> bool {
 
 /// Every operation is made by whoever has the owner to himself, at least one of them by `&mut self`.
 fn is_owned_only(facts: &Facts<'_>, adt: DefId, field: &str, location: LocId) -> bool {
-    let declared = facts.program.field_type(&Type::Adt(adt, Vec::new()), field.split('.').next().unwrap_or(field));
+    let declared = facts.program.field_type(&Type::open(adt), field.split('.').next().unwrap_or(field));
     let ops = || facts.location(location).ops.iter().copied();
     let by_mut = |o| {
         facts.ways_to(o).iter().any(|(body, _)| {
