@@ -5,7 +5,7 @@ use super::Facts;
 use super::access::{OpId, Order, Orders, Seen, resolve_order};
 use super::call_graph::{call_edges, components};
 use super::value_flow::{ByEvent, Flows};
-use crate::ir::{Call, Callee, EventId, EventKind, OrderingKind, Place, Proj, ValueId, ValueKind};
+use crate::ir::{Callee, EventId, EventKind, OrderingKind, Place, Proj, ValueId, ValueKind};
 use crate::resolve::places::{PlaceRef, Root};
 use crate::resolve::{BodyId, Program, Type};
 
@@ -156,9 +156,7 @@ pub(super) fn transport_place(
                 moved.root = arg.root;
                 moved.steps = arg.steps.into_iter().chain(place.steps.iter().cloned()).collect();
                 // `&self` of the callee is no evidence of sharing if the caller owns what it lends.
-                moved.shared = arg.shared
-                    + shared_beyond_param(program, callee, index, place)
-                    + u32::from(passes_on_pointer(program, body, call, index));
+                moved.shared = arg.shared + shared_beyond_param(program, callee, index, place);
                 if moved.field.is_none() {
                     moved.field = arg.field;
                 }
@@ -176,9 +174,22 @@ fn shared_beyond_param(program: &Program<'_>, callee: BodyId, index: u32, place:
     place.shared.saturating_sub(u32::from(is_shared_reference(program, callee, index)))
 }
 
-/// What is passed is itself a reference (or an `Arc`) that a field holds: others may hold it too, even where the holder is
-/// reached by `&mut`.
-fn passes_on_pointer(program: &Program<'_>, body: BodyId, call: &Call, index: u32) -> bool {
+impl Facts<'_> {
+    /// Whether some way to an operation in a helper comes from a handle that holds the memory by reference (or by an
+    /// `Arc`): others may hold it too, even where the handle is reached by `&mut`.
+    pub fn is_lent(&self, op: OpId) -> bool {
+        self.ways_to(op).into_iter().any(|(body, s)| {
+            let Some((callee, _)) = s.via.first() else { return false };
+            let inner = &self.seen(*callee)[nth_in_callee(self, *callee, s)];
+            matches!(inner.place.root, Root::Param(b, index)
+                if b == *callee && passes_on_pointer(self.program, body, s.event, index))
+        })
+    }
+}
+
+/// What is passed is itself a reference (or an `Arc`) that a field holds.
+fn passes_on_pointer(program: &Program<'_>, body: BodyId, event: EventId, index: u32) -> bool {
+    let EventKind::Call(call) = &program.body(body).ir.events[event.index()].kind else { return false };
     let held =
         |p: &Place| matches!(p.proj.last(), Some(Proj::Field(_))) && program.place_type(body, p).is_shared_pointer();
     let value = match (&call.callee, index) {

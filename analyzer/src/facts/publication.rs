@@ -176,7 +176,7 @@ fn publishes(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
     for (i, s) in seen.iter().enumerate() {
         let op = facts.op(s.op);
         let Some(location) = op.location else { continue };
-        if !op.kind.writes() || op.kind == AtomicOpKind::Update || facts.is_alone(body, s) {
+        if !op.kind.writes() || op.kind == AtomicOpKind::Update || is_alone(facts, body, s) {
             continue;
         }
         // An RMW of a helper is judged where it stands, unless the memory is only known here.
@@ -191,6 +191,11 @@ fn publishes(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
         }
         all.publishes.entry(location).or_default().extend(found);
     }
+}
+
+/// Alone with the memory, and not by a handle that others have the like of.
+fn is_alone(facts: &Facts<'_>, body: BodyId, s: &Seen) -> bool {
+    facts.is_alone(body, s) && !facts.is_lent(s.op)
 }
 
 fn releases(order: Order) -> bool {
@@ -228,7 +233,7 @@ fn memory_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec<
         if t.key.is_none() && !by_pointer && whole.is_none() || !by_pointer && is_private(facts, body, t) {
             continue;
         }
-        if !by_pointer && !is_near(t, s) {
+        if !by_pointer && (!is_near(t, s) || is_on_the_way(t, s)) {
             continue;
         }
         let key = if by_pointer { None } else { t.key.clone() };
@@ -242,6 +247,7 @@ fn memory_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec<
             || !facts.reaches_unreleased(body, t.event, s.event)
             || facts.releases_in_helper(s)
             || facts.releases_behind(t)
+            || is_released_next(facts, body, s)
             || facts.is_released_before(body, s.event);
         found.push(Publish {
             body,
@@ -332,6 +338,25 @@ fn is_near(t: &Touch, s: &Seen) -> bool {
         (Root::Static(_), Root::Static(_)) => true,
         (a, b) => a == b && *a != Root::Unknown,
     }
+}
+
+/// A step of a helper that always has a releasing write of the same location behind it, which is what lets readers in.
+fn is_released_next(facts: &Facts<'_>, body: BodyId, s: &Seen) -> bool {
+    !s.is_direct()
+        && facts.seen(body).iter().any(|next| {
+            facts.op(next.op).location == facts.op(s.op).location
+                && facts.op(next.op).kind.writes()
+                && releases(next.orders.success)
+                && facts.flow(body).always_followed_by(s.event, next.event)
+        })
+}
+
+/// The memory by which the location itself is reached: who has come to the location has seen it.
+fn is_on_the_way(t: &Touch, s: &Seen) -> bool {
+    !t.place.steps.is_empty()
+        && s.place.steps.len() > t.place.steps.len()
+        && s.place.root == t.place.root
+        && s.place.steps.starts_with(&t.place.steps)
 }
 
 fn is_written_through(facts: &Facts<'_>, body: BodyId, t: &Touch, s: &Seen) -> bool {
@@ -496,7 +521,7 @@ fn add_follow(
     let s = &facts.seen(body)[seen];
     let op = facts.op(s.op);
     let Some(location) = op.location else { return };
-    if !op.kind.reads() || op.kind == AtomicOpKind::Update || facts.is_alone(body, s) || facts.context(s.op).in_drop {
+    if !op.kind.reads() || op.kind == AtomicOpKind::Update || is_alone(facts, body, s) || facts.context(s.op).in_drop {
         return;
     }
     let failure = op.kind.is_cas()
@@ -530,7 +555,7 @@ fn add_follow(
     let acquired = !lacks_acquire(order) && !forwarded
         || s.event != to && !reaches_unacquired(facts, location, body, s, failure, to)
         || failure && value.is_some_and(|v| facts.is_acquired_on_the_way(body, s, v))
-        || touch.is_some_and(|n| facts.is_fenced_in_helper(&facts.touches(body)[n]))
+        || touch.is_some_and(|n| facts.touches(body)[n].event != s.event && facts.is_acquired_in_helper(&facts.touches(body)[n]))
         || facts.acquires_in_helper(s)
         || is_own_data(facts, body, s, how)
         || facts.is_guarded(location, s.op)
@@ -620,15 +645,13 @@ impl Facts<'_> {
         advances || owner.is_some() && self.confined_writer(location) == owner
     }
 
-    /// Whether the helper that makes an access puts an acquire fence before it.
-    fn is_fenced_in_helper(&self, touch: &Touch) -> bool {
+    /// Whether the helper that makes an access acquires before it, for itself.
+    fn is_acquired_in_helper(&self, touch: &Touch) -> bool {
         touch.via.iter().any(|(body, event)| {
-            let events = &self.program.body(*body).ir.events;
-            (0..events.len() as u32).map(EventId).any(|e| {
-                matches!(events[e.index()].kind, EventKind::Fence { .. })
-                    && self.sync_at(*body, e).acquires
-                    && self.flow(*body).dominates(e, *event)
-            })
+            let events = self.program.body(*body).ir.events.len() as u32;
+            (0..events)
+                .map(EventId)
+                .any(|e| e != *event && self.sync_at(*body, e).acquires && self.flow(*body).dominates(e, *event))
         })
     }
 

@@ -24,7 +24,8 @@ impl Facts<'_> {
         let chosen_in =
             |callee| matches!(self.seen(callee)[nth_in_callee(self, callee, s)].orders.success, Order::Param(_));
         let in_drop = || self.program.implemented_trait(self.program.body(body).owner) == Some("Drop");
-        s.via.first().is_some_and(|(callee, _)| chosen_in(*callee)) && !in_drop()
+        let known = !matches!(s.orders.success, Order::Param(_));
+        known && s.via.first().is_some_and(|(callee, _)| chosen_in(*callee)) && !in_drop()
     }
 
     /// Whether such a wrapper is the type of several fields or statics, which its location does not tell apart.
