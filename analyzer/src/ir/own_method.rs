@@ -42,7 +42,7 @@ impl Body {
         let segment =
             |name: &&str| Segment { name: (*name).to_owned(), args: Vec::new(), output: None, bindings: Vec::new() };
         let path = Path { global: false, qself: None, segments: names.iter().map(segment).collect(), span };
-        self.values.push(Value { kind: ValueKind::Path(path), span });
+        self.values.push(Value { kind: ValueKind::Path(Box::new(path)), span });
         ValueId(self.values.len() as u32 - 1)
     }
 }
