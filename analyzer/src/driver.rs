@@ -150,6 +150,8 @@ const MAX_BROKEN_FILES: usize = 8;
 enum Round<T> {
     /// Further files have to be parsed.
     More(Vec<FileId>),
+    /// What looks like operations are calls.
+    Calls(Vec<(FileId, ir::BodyIdx, ir::EventId)>),
     Done(Box<Looked<T>>),
 }
 
@@ -213,6 +215,10 @@ impl<'a> Run<'a> {
                 if !wanted.is_empty() && rounds < ROUNDS {
                     return Round::More(wanted);
                 }
+                let calls = access::own_methods(&program);
+                if !calls.is_empty() && rounds < ROUNDS {
+                    return Round::Calls(calls);
+                }
                 self.tell(Stage::Linking);
                 let facts = Facts::build(&program, &self.sources, self.request.tests);
                 let tests = if self.request.tests { Vec::new() } else { tests(&program) };
@@ -222,6 +228,13 @@ impl<'a> Run<'a> {
             });
             match round {
                 Ok(Round::More(files)) => wanted = files,
+                Ok(Round::Calls(calls)) => {
+                    for (file, body, event) in calls {
+                        if let Some(file) = &mut self.files[file.0 as usize] {
+                            file.bodies[body.0 as usize].make_call(event);
+                        }
+                    }
+                }
                 Ok(Round::Done(done)) => break *done,
                 // Without the file that it is about, the rest can be looked at.
                 Err(error) => match self.unreadable(&inputs) {

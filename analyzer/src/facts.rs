@@ -9,6 +9,7 @@ pub mod atomic_only;
 pub mod attempt;
 pub mod call_graph;
 pub mod carried;
+mod carries;
 pub mod claims;
 pub mod comments;
 mod contended;
@@ -63,6 +64,7 @@ pub mod sharing;
 pub mod siblings;
 pub mod sides;
 pub mod spin_held;
+pub mod told;
 pub mod touch;
 pub mod transfer;
 pub mod unseen_locks;
@@ -70,6 +72,7 @@ pub mod value_flow;
 pub mod wait_loop;
 pub mod waiting;
 pub mod wakeup;
+pub mod wrappers;
 pub mod writers;
 
 use std::sync::OnceLock;
@@ -119,6 +122,9 @@ pub struct Facts<'a> {
     confined: Vec<OnceLock<Option<DefId>>>,
     effects: OnceLock<effects::Effects>,
     handed_out: OnceLock<handed_out::HandedOut>,
+    carries: OnceLock<carries::Carries>,
+    /// How many fields and statics hold each type.
+    holding: OnceLock<FxHashMap<DefId, u32>>,
     declared: OnceLock<declared::Declared>,
     /// Types of objects that carry a lock which is not analysed, sorted.
     unseen_locks: OnceLock<Vec<DefId>>,
@@ -164,6 +170,8 @@ impl<'a> Facts<'a> {
             contexts: Vec::new(),
             effects: OnceLock::new(),
             handed_out: OnceLock::new(),
+            carries: OnceLock::new(),
+            holding: OnceLock::new(),
             declared: OnceLock::new(),
             unseen_locks: OnceLock::new(),
             retries: OnceLock::new(),

@@ -9,6 +9,7 @@ pub mod item;
 pub mod operands;
 pub mod ordering;
 pub mod outline;
+mod own_method;
 pub mod text;
 pub mod ty;
 pub mod verify;

@@ -68,7 +68,7 @@ const TABLE: &[(&str, (u32, u32, u32))] = &[
     ("seqlock_misuse", (1, 0, 0)),
     ("side_effects_in_cas_loop", (1, 2, 0)),
     ("spin_in_async", (0, 2, 0)),
-    ("spin_without_hint", (4, 0, 0)),
+    ("spin_without_hint", (5, 0, 0)),
     ("store_clobbers_rmw", (2, 1, 0)),
     ("strong_cas_in_loop", (12, 0, 0)),
     ("torn_snapshot", (4, 13, 0)),

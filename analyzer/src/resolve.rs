@@ -5,6 +5,7 @@
 //! through references, smart pointers and accessors. Nothing here fails: what cannot be decided is unknown.
 
 pub mod calls;
+mod closures;
 pub mod infer;
 mod memo;
 pub mod modules;

@@ -5,12 +5,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::same_memory::SameMemory;
 use super::value_flow::Flows;
 use crate::ir::{
-    AtomicOpKind, Call, Callee, EventId, EventKind, ItemKind, Ordering, OrderingArg, OrderingKind, Place, Span,
-    ValueId, ValueKind, Vis,
+    AtomicOpKind, BodyIdx, Call, Callee, EventId, EventKind, ItemKind, Ordering, OrderingArg, OrderingKind, Place,
+    Span, ValueId, ValueKind, Vis,
 };
 use crate::resolve::calls::{Target, atomic_method};
 use crate::resolve::places::{LocationKey, PlaceRef, Root};
 use crate::resolve::{Atomic, BodyId, DefId, Program, Res, Type};
+use crate::source::FileId;
 
 macro_rules! id {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
@@ -310,6 +311,23 @@ pub(crate) fn sound_out(program: &Program<'_>, tests: bool) {
             owners.extend(types.filter_map(|t| if let Type::Adt(inner, _) = t { Some(inner) } else { None }));
         }
     }
+}
+
+/// Operations on types of the crate's own that have a method of that name: calls, to be looked through like others.
+pub(crate) fn own_methods(program: &Program<'_>) -> Vec<(FileId, BodyIdx, EventId)> {
+    let mut found = Vec::new();
+    for body in program.body_ids() {
+        let b = program.body(body);
+        for (i, event) in b.ir.events.iter().enumerate() {
+            let EventKind::Atomic(op) = &event.kind else { continue };
+            let ty = program.place_type(body, &op.receiver);
+            let own = || matches!(program.method_target(body, ty.clone(), &op.method), Target::Fn(_));
+            if program.as_atomic(&ty).is_none() && own() {
+                found.push((b.file, b.idx, EventId(i as u32)));
+            }
+        }
+    }
+    found
 }
 
 /// The parts of an operation as written.

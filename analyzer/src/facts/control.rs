@@ -34,7 +34,7 @@ impl Facts<'_> {
                 _ => continue,
             };
             let flows = self.flows_into(body, cond);
-            if !flows.ops.is_empty() || !flows.compared.is_empty() {
+            if !flows.ops.is_empty() || !flows.compared.is_empty() || !flows.decided.is_empty() {
                 found.push(Decision { block: BlockId(i as u32), cond, flows });
             }
         }

@@ -196,6 +196,25 @@ impl Flow {
         others == 1 && self.predecessors(to).len() == 1 && self.block_dominates(to, block)
     }
 
+    /// Whether every way from the end of `from` to `block` enters `edge`.
+    pub fn comes_only_through(&self, from: BlockId, edge: BlockId, block: BlockId) -> bool {
+        if edge != block && !self.block_reaches(edge, block) {
+            return false;
+        }
+        let mut seen = BitSet::new(self.successors.len(), false);
+        seen.insert(edge.index());
+        let mut queue: Vec<BlockId> = self.successors(from).to_vec();
+        while let Some(at) = queue.pop() {
+            if seen.insert(at.index()) {
+                if at == block {
+                    return false;
+                }
+                queue.extend(self.successors(at));
+            }
+        }
+        true
+    }
+
     /// Whether the branch at the end of `from` decides whether `block` runs: some successor leads there on
     /// every way, another can miss it.
     pub fn decides(&self, from: BlockId, block: BlockId) -> bool {

@@ -124,7 +124,7 @@ pub(super) fn collect(facts: &Facts<'_>) -> Heat {
 
 fn add(facts: &Facts<'_>, body: BodyId, seen: &Seen, touches: &mut BTreeMap<FieldId, Touch>) {
     let op = facts.op(seen.op);
-    if op.is_test || facts.is_alone(body, seen) {
+    if op.is_test || facts.is_alone(body, seen) || facts.stands_for_many(seen) {
         return;
     }
     let frequent = op.kind.writes() && is_frequent(facts, seen.op) && !follows_lock(facts, body, seen);

@@ -5,7 +5,7 @@ use super::Facts;
 use super::access::{OpId, Order, Orders, Seen, resolve_order};
 use super::call_graph::{call_edges, components};
 use super::value_flow::{ByEvent, Flows};
-use crate::ir::{Callee, EventId, EventKind, OrderingKind, ValueId, ValueKind};
+use crate::ir::{Callee, EventId, EventKind, OrderingKind, Place, Proj, ValueId, ValueKind};
 use crate::resolve::places::{PlaceRef, Root};
 use crate::resolve::{BodyId, Program, Type};
 
@@ -172,6 +172,33 @@ pub(super) fn transport_place(
 /// How many shared pointers lie on the way besides the parameter itself, if that is a plain reference.
 fn shared_beyond_param(program: &Program<'_>, callee: BodyId, index: u32, place: &PlaceRef) -> u32 {
     place.shared.saturating_sub(u32::from(is_shared_reference(program, callee, index)))
+}
+
+impl Facts<'_> {
+    /// Whether some way to an operation in a helper comes from a handle that holds the memory by reference (or by an
+    /// `Arc`): others may hold it too, even where the handle is reached by `&mut`.
+    pub fn is_lent(&self, op: OpId) -> bool {
+        self.ways_to(op).into_iter().any(|(body, s)| {
+            let Some((callee, _)) = s.via.first() else { return false };
+            let inner = &self.seen(*callee)[nth_in_callee(self, *callee, s)];
+            matches!(inner.place.root, Root::Param(b, index)
+                if b == *callee && passes_on_pointer(self.program, body, s.event, index))
+        })
+    }
+}
+
+/// What is passed is itself a reference (or an `Arc`) that a field holds.
+fn passes_on_pointer(program: &Program<'_>, body: BodyId, event: EventId, index: u32) -> bool {
+    let EventKind::Call(call) = &program.body(body).ir.events[event.index()].kind else { return false };
+    let held =
+        |p: &Place| matches!(p.proj.last(), Some(Proj::Field(_))) && program.place_type(body, p).is_shared_pointer();
+    let value = match (&call.callee, index) {
+        (Callee::Method { receiver, .. }, 0) => return held(receiver),
+        (Callee::Method { .. }, i) => call.args.get(i as usize - 1),
+        (_, i) => call.args.get(i as usize),
+    };
+    let kind = value.and_then(|v| program.body(body).ir.values.get(v.index())).map(|v| &v.kind);
+    matches!(kind, Some(ValueKind::Read(p)) if held(p))
 }
 
 /// Whether a parameter is a `&T`.

@@ -179,12 +179,7 @@ impl Facts<'_> {
     /// What the value that a helper returns tells about the CAS in it. Not `strict`: a failure may have other reasons too.
     fn returned_verdict(&self, callee: BodyId, inner: &Seen, strict: bool) -> Option<Tells> {
         let (inner_value, inner_tells) = self.verdict(callee, inner, strict)?;
-        let mut returned = Vec::new();
-        for (i, block) in self.program.body(callee).ir.blocks.iter().enumerate() {
-            if let Terminator::Return(Some(v)) = block.term {
-                self.ways_to_return(callee, v, BlockId(i as u32), &mut returned, 0);
-            }
-        }
+        let returned = self.all_ways_to_return(callee);
         let outcome = self.outcome_of(callee, inner, strict);
         let flow = self.flow(callee);
         let behind = |edges: &[BlockId], b: BlockId| edges.iter().any(|e| *e == b || flow.block_dominates(*e, b));
@@ -213,6 +208,17 @@ impl Facts<'_> {
         let tells = tells?;
         let fails = |shape: &Option<(Shape, bool)>| shape.is_some_and(|(kind, yes)| kind.tells(!yes) == Some(tells));
         (others.iter().all(fails) && (!strict || others.is_empty())).then_some(tells)
+    }
+
+    /// The values that a body may return, each with the block it comes from.
+    pub(super) fn all_ways_to_return(&self, body: BodyId) -> Vec<(ValueId, BlockId)> {
+        let mut ways = Vec::new();
+        for (i, block) in self.program.body(body).ir.blocks.iter().enumerate() {
+            if let Terminator::Return(Some(v)) = block.term {
+                self.ways_to_return(body, v, BlockId(i as u32), &mut ways, 0);
+            }
+        }
+        ways
     }
 
     /// The values that a `return` may give, each with the block it comes from.

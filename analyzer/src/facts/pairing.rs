@@ -5,6 +5,7 @@
 //! fence combined with a relaxed operation, makes a happens-before edge).
 
 use super::access::{LocId, Order, resolve_order};
+use super::touch::Touch;
 use super::{Facts, Seen};
 use crate::ir::{Callee, EventId, EventKind, Ordering, Terminator, ValueId};
 use crate::resolve::calls::Target;
@@ -67,21 +68,39 @@ impl Facts<'_> {
         };
         for (e, callee) in self.calls(body) {
             if *e == event {
-                sync = sync.join(self.sync.get(callee.index()).copied().unwrap_or_default());
+                sync = sync.join(match self.forwards_orders(*callee) {
+                    true => self.sync_of_seen(body, event),
+                    false => self.sync.get(callee.index()).copied().unwrap_or_default(),
+                });
             }
         }
         sync
     }
 
+    /// A wrapper around operations that its callers give the orderings for, and that synchronises nothing besides.
+    fn forwards_orders(&self, callee: BodyId) -> bool {
+        let seen = self.seen(callee);
+        let events = self.program.body(callee).ir.events.len() as u32;
+        let is_op = |e: EventId| matches!(self.event(callee, e).kind, EventKind::Atomic(_));
+        !seen.is_empty()
+            && seen.iter().all(|s| s.is_direct() && matches!(s.orders.success, Order::Param(_)))
+            && (0..events).map(EventId).all(|e| is_op(e) || self.sync_at(callee, e) == Sync::default())
+    }
+
+    fn sync_of_seen(&self, body: BodyId, event: EventId) -> Sync {
+        let ops = self.seen(body).iter().filter(|s| s.event == event);
+        ops.fold(Sync::default(), |all, s| all.join(self.sync_of_op(s)))
+    }
+
     fn sync_of_ops(&self, body: BodyId, event: EventId) -> Sync {
-        let mut sync = Sync::default();
-        for s in self.seen(body).iter().filter(|s| s.event == event && s.is_direct()) {
-            let kind = self.op(s.op).kind;
-            let order = Sync::of_order(s.orders.success);
-            sync.acquires |= kind.reads() && order.acquires;
-            sync.releases |= kind.writes() && order.releases;
-        }
-        sync
+        let direct = self.seen(body).iter().filter(|s| s.event == event && s.is_direct());
+        direct.fold(Sync::default(), |all, s| all.join(self.sync_of_op(s)))
+    }
+
+    fn sync_of_op(&self, s: &Seen) -> Sync {
+        let kind = self.op(s.op).kind;
+        let order = Sync::of_order(s.orders.success);
+        Sync { acquires: kind.reads() && order.acquires, releases: kind.writes() && order.releases }
     }
 
     fn sync_of_call(&self, body: BodyId, call: &crate::ir::Call) -> Sync {
@@ -121,15 +140,28 @@ impl Facts<'_> {
         self.flow(body).reaches_avoiding(self.program.body(body).ir, from, to, stop)
     }
 
-    /// The same for one outcome of a CAS: from the branches that it leads to. A new attempt that succeeds acquires, if
-    /// the CAS does at all; one that fails is another read.
-    pub fn outcome_reaches_unacquired(&self, body: BodyId, cas: &Seen, failure: bool, to: EventId) -> bool {
+    /// The same with nothing in between that may acquire what the location has handed over.
+    pub fn reaches_without(&self, location: LocId, body: BodyId, from: EventId, to: EventId) -> bool {
+        let stop = |e: EventId| e != to && self.may_acquire(body, e, location);
+        self.flow(body).reaches_avoiding(self.program.body(body).ir, from, to, stop)
+    }
+
+    /// The same for one outcome of a CAS on the location: from the branches that it leads to. A new attempt that
+    /// succeeds acquires, if the CAS does at all; one that fails is another read.
+    pub fn outcome_reaches_without(
+        &self,
+        location: LocId,
+        body: BodyId,
+        cas: &Seen,
+        failure: bool,
+        to: EventId,
+    ) -> bool {
         let outcome = self.outcome(body, cas);
         let from = if failure { outcome.failure } else { outcome.success };
         if from.is_empty() || cas.event == to {
-            return self.reaches_unacquired(body, cas.event, to);
+            return self.reaches_without(location, body, cas.event, to);
         }
-        let stop = |e: EventId| e != to && self.sync_at(body, e).acquires;
+        let stop = |e: EventId| e != to && self.may_acquire(body, e, location);
         self.flow(body).enters_avoiding(self.program.body(body).ir, &from, to, stop)
     }
 
@@ -186,6 +218,16 @@ impl Facts<'_> {
             (0..events).map(EventId).any(|earlier| {
                 earlier != *e && self.flow(*b).reaches(earlier, *e) && self.sync_at(*b, earlier).releases
             })
+        })
+    }
+
+    /// Whether the helper that makes an access releases after it.
+    pub fn releases_behind(&self, touch: &Touch) -> bool {
+        touch.via.iter().any(|(b, e)| {
+            let events = self.program.body(*b).ir.events.len() as u32;
+            (0..events)
+                .map(EventId)
+                .any(|later| later != *e && self.flow(*b).reaches(*e, later) && self.sync_at(*b, later).releases)
         })
     }
 

@@ -111,7 +111,7 @@ impl Facts<'_> {
         };
         // A function that looks at data and writes it later has no other thread to give it back to.
         let own = !publish.writes && publish.body == follow.body;
-        if excluded || own || self.is_one_owner(publish.body, follow.body) {
+        if excluded || own || !self.is_same_field(publish, follow) || self.is_one_owner(publish.body, follow.body) {
             return false;
         }
         match (publish.evidence, follow.how) {
@@ -176,7 +176,7 @@ fn publishes(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
     for (i, s) in seen.iter().enumerate() {
         let op = facts.op(s.op);
         let Some(location) = op.location else { continue };
-        if !op.kind.writes() || op.kind == AtomicOpKind::Update || facts.is_alone(body, s) {
+        if !op.kind.writes() || op.kind == AtomicOpKind::Update || is_alone(facts, body, s) {
             continue;
         }
         // An RMW of a helper is judged where it stands, unless the memory is only known here.
@@ -191,6 +191,11 @@ fn publishes(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
         }
         all.publishes.entry(location).or_default().extend(found);
     }
+}
+
+/// Alone with the memory, and not by a handle that others have the like of.
+fn is_alone(facts: &Facts<'_>, body: BodyId, s: &Seen) -> bool {
+    facts.is_alone(body, s) && !facts.is_lent(s.op)
 }
 
 fn releases(order: Order) -> bool {
@@ -228,7 +233,7 @@ fn memory_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec<
         if t.key.is_none() && !by_pointer && whole.is_none() || !by_pointer && is_private(facts, body, t) {
             continue;
         }
-        if !by_pointer && !is_near(t, s) {
+        if !by_pointer && (!is_near(t, s) || is_on_the_way(t, s)) {
             continue;
         }
         let key = if by_pointer { None } else { t.key.clone() };
@@ -241,6 +246,8 @@ fn memory_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec<
         let released = releases(s.orders.success)
             || !facts.reaches_unreleased(body, t.event, s.event)
             || facts.releases_in_helper(s)
+            || facts.releases_behind(t)
+            || is_released_next(facts, body, s)
             || facts.is_released_before(body, s.event);
         found.push(Publish {
             body,
@@ -333,6 +340,25 @@ fn is_near(t: &Touch, s: &Seen) -> bool {
     }
 }
 
+/// A step of a helper that always has a releasing write of the same location behind it, which is what lets readers in.
+fn is_released_next(facts: &Facts<'_>, body: BodyId, s: &Seen) -> bool {
+    !s.is_direct()
+        && facts.seen(body).iter().any(|next| {
+            facts.op(next.op).location == facts.op(s.op).location
+                && facts.op(next.op).kind.writes()
+                && releases(next.orders.success)
+                && facts.flow(body).always_followed_by(s.event, next.event)
+        })
+}
+
+/// The memory by which the location itself is reached: who has come to the location has seen it.
+fn is_on_the_way(t: &Touch, s: &Seen) -> bool {
+    !t.place.steps.is_empty()
+        && s.place.steps.len() > t.place.steps.len()
+        && s.place.root == t.place.root
+        && s.place.steps.starts_with(&t.place.steps)
+}
+
 fn is_written_through(facts: &Facts<'_>, body: BodyId, t: &Touch, s: &Seen) -> bool {
     let (Some(pointer), Some(stored)) = (t.value, facts.op(s.op).new_value()) else { return false };
     t.kind.writes()
@@ -355,11 +381,15 @@ pub fn origin(facts: &Facts<'_>, body: BodyId, value: ValueId) -> ValueId {
 }
 
 fn follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
+    told_follows(facts, body, all);
     for (n, t) in facts.touches(body).iter().enumerate() {
         for (i, s) in facts.followed(body, t) {
-            let same_helper = t.event == s.event && !t.is_direct() && !s.is_direct();
+            // Judged in the helper, unless it is told here which ordering to use.
+            let same_helper =
+                t.event == s.event && !t.is_direct() && !s.is_direct() && !facts.is_ordering_chosen(body, s);
             if same_helper
                 || facts.is_put_away(body, t)
+                || facts.is_asserted_only(t)
                 || !facts.flow(body).reaches(s.event, t.event) && s.event != t.event
             {
                 continue;
@@ -374,27 +404,15 @@ fn follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
             let s = &facts.seen(body)[i];
             let Some(location) = facts.op(s.op).location else { continue };
             for (n, t) in facts.touches(body).iter().enumerate() {
-                if t.key.is_some()
-                    && t.event != s.event
-                    && is_near(t, s)
-                    && is_shared_memory(t)
-                    && facts.is_behind(body, d, t.event, location)
-                    && !is_private(facts, body, t)
-                {
-                    let value = Some(d.cond);
+                if !may_be_guarded(facts, body, t, s) {
+                    continue;
+                }
+                if facts.is_behind(body, d, t.event, location) {
                     let required = required(facts, body, d, t.event, s);
-                    add_follow(
-                        facts,
-                        all,
-                        body,
-                        i,
-                        How::Guards(n),
-                        t.event,
-                        value,
-                        t.key.clone(),
-                        t.kind.writes(),
-                        required,
-                    );
+                    add_guard(facts, all, body, i, n, Some(d.cond), required);
+                } else if let Some(edge) = facts.way_through(body, d, s.event, facts.flow(body).block_of(t.event)) {
+                    let required = facts.result_of(body, s.event).and_then(|v| facts.required_on(body, d, edge, v));
+                    add_guard(facts, all, body, i, n, Some(d.cond), required);
                 }
             }
             for (n, data) in facts.seen(body).iter().enumerate() {
@@ -415,6 +433,49 @@ fn follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
     }
 }
 
+/// What the answers of helpers decide: a branch on one, a closure that runs only on one, and the code behind a call
+/// that comes back only when the location holds what was waited for.
+fn told_follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
+    for (i, s) in facts.seen(body).iter().enumerate().filter(|(_, s)| facts.op(s.op).kind.reads()) {
+        let touches = facts.touches(body).iter().enumerate().filter(|(_, t)| may_be_guarded(facts, body, t, s));
+        let touches: Vec<(usize, &Touch)> = touches.collect();
+        if touches.is_empty() {
+            continue;
+        }
+        let by_return = if s.is_direct() { None } else { facts.told_by_return(body, i) };
+        let branches: Vec<&Decision> = facts.decisions(body).iter().filter(|d| d.flows.decided.contains(&i)).collect();
+        for (n, t) in touches {
+            let by_call = || by_return.clone().filter(|_| facts.flow(body).dominates(s.event, t.event));
+            let by_branch = || branches.iter().find_map(|d| facts.told(body, d, t.event, i));
+            let by_closure = || {
+                let (value, yes) = facts.asked_before(body, t)?;
+                facts.told_by_value(body, value, yes, i)
+            };
+            if let Some(required) = by_call().or_else(by_branch).or_else(by_closure) {
+                add_guard(facts, all, body, i, n, None, required);
+            }
+        }
+    }
+}
+
+/// Memory beside the location that a branch on it may keep others away from.
+fn may_be_guarded(facts: &Facts<'_>, body: BodyId, t: &Touch, s: &Seen) -> bool {
+    t.key.is_some() && t.event != s.event && is_near(t, s) && is_shared_memory(t) && !is_private(facts, body, t)
+}
+
+fn add_guard(
+    facts: &Facts<'_>,
+    all: &mut Published,
+    body: BodyId,
+    seen: usize,
+    touch: usize,
+    value: Option<ValueId>,
+    required: Option<Required>,
+) {
+    let t = &facts.touches(body)[touch];
+    add_follow(facts, all, body, seen, How::Guards(touch), t.event, value, t.key.clone(), t.kind.writes(), required);
+}
+
 /// A hint that is read on the way to a CAS, which finds out for itself whether the first value still holds.
 fn is_settled_by_cas(facts: &Facts<'_>, body: BodyId, location: LocId, first: usize, hint: &Seen) -> bool {
     let is_bool = facts.op(hint.op).value_type == Type::Prim("bool");
@@ -430,7 +491,8 @@ fn is_settled_by_cas(facts: &Facts<'_>, body: BodyId, location: LocId, first: us
 
 fn required(facts: &Facts<'_>, body: BodyId, d: &Decision, event: EventId, s: &Seen) -> Option<Required> {
     let by_branch = || facts.required(body, d, event, facts.result_of(body, s.event)?);
-    expected_by_cas(facts, body, event, s).or_else(by_branch)
+    let by_answer = || facts.told(body, d, event, facts.seen(body).iter().position(|x| std::ptr::eq(x, s))?).flatten();
+    expected_by_cas(facts, body, event, s).or_else(by_branch).or_else(by_answer)
 }
 
 /// Behind the success of a CAS the location held what was expected.
@@ -459,7 +521,7 @@ fn add_follow(
     let s = &facts.seen(body)[seen];
     let op = facts.op(s.op);
     let Some(location) = op.location else { return };
-    if !op.kind.reads() || op.kind == AtomicOpKind::Update || facts.is_alone(body, s) || facts.context(s.op).in_drop {
+    if !op.kind.reads() || op.kind == AtomicOpKind::Update || is_alone(facts, body, s) || facts.context(s.op).in_drop {
         return;
     }
     let failure = op.kind.is_cas()
@@ -491,9 +553,9 @@ fn add_follow(
     let order = facts.read_order(s, failure);
     let forwarded = matches!(order, Order::Param(_));
     let acquired = !lacks_acquire(order) && !forwarded
-        || s.event != to && !reaches_unacquired(facts, body, s, failure, to)
+        || s.event != to && !reaches_unacquired(facts, location, body, s, failure, to)
         || failure && value.is_some_and(|v| facts.is_acquired_on_the_way(body, s, v))
-        || touch.is_some_and(|n| facts.is_fenced_in_helper(&facts.touches(body)[n]))
+        || touch.is_some_and(|n| facts.touches(body)[n].event != s.event && facts.is_acquired_in_helper(&facts.touches(body)[n]))
         || facts.acquires_in_helper(s)
         || is_own_data(facts, body, s, how)
         || facts.is_guarded(location, s.op)
@@ -511,10 +573,10 @@ fn add_follow(
     all.follows.entry(location).or_default().push(follow);
 }
 
-fn reaches_unacquired(facts: &Facts<'_>, body: BodyId, s: &Seen, failure: bool, to: EventId) -> bool {
+fn reaches_unacquired(facts: &Facts<'_>, location: LocId, body: BodyId, s: &Seen, failure: bool, to: EventId) -> bool {
     match facts.op(s.op).kind.is_cas() {
-        true => facts.outcome_reaches_unacquired(body, s, failure, to),
-        false => facts.reaches_unacquired(body, s.event, to),
+        true => facts.outcome_reaches_without(location, body, s, failure, to),
+        false => facts.reaches_without(location, body, s.event, to),
     }
 }
 
@@ -583,15 +645,13 @@ impl Facts<'_> {
         advances || owner.is_some() && self.confined_writer(location) == owner
     }
 
-    /// Whether the helper that makes an access puts an acquire fence before it.
-    fn is_fenced_in_helper(&self, touch: &Touch) -> bool {
+    /// Whether the helper that makes an access acquires before it, for itself.
+    fn is_acquired_in_helper(&self, touch: &Touch) -> bool {
         touch.via.iter().any(|(body, event)| {
-            let events = &self.program.body(*body).ir.events;
-            (0..events.len() as u32).map(EventId).any(|e| {
-                matches!(events[e.index()].kind, EventKind::Fence { .. })
-                    && self.sync_at(*body, e).acquires
-                    && self.flow(*body).dominates(e, *event)
-            })
+            let events = self.program.body(*body).ir.events.len() as u32;
+            (0..events)
+                .map(EventId)
+                .any(|e| e != *event && self.sync_at(*body, e).acquires && self.flow(*body).dominates(e, *event))
         })
     }
 

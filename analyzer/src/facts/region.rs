@@ -357,7 +357,8 @@ impl Facts<'_> {
                     _ => false,
                 },
                 EventKind::Assign { local, .. } => {
-                    matches!(place.root, Root::Local(b, l) if b == part.body && l == *local && place.steps.is_empty())
+                    // A new value for the whole variable is one for each of its fields.
+                    matches!(place.root, Root::Local(b, l) if b == part.body && l == *local)
                 }
                 EventKind::Write { place: p, .. } => same(p),
                 _ => false,

@@ -88,7 +88,14 @@ impl Facts<'_> {
         })
     }
 
-    fn required_by(&self, body: BodyId, cond: ValueId, value: ValueId, holds: bool, depth: u32) -> Option<Required> {
+    pub(super) fn required_by(
+        &self,
+        body: BodyId,
+        cond: ValueId,
+        value: ValueId,
+        holds: bool,
+        depth: u32,
+    ) -> Option<Required> {
         if depth > 6 {
             return None;
         }
@@ -117,11 +124,19 @@ impl Facts<'_> {
 
 fn required_by_arm(arms: &[(Pattern, BlockId)], edge: BlockId) -> Option<Required> {
     let (pattern, _) = arms.iter().find(|(_, b)| *b == edge)?;
-    let constant = match pattern {
-        Pattern::Int(n) => Constant::Int(*n),
-        Pattern::Bool(b) => Constant::Bool(*b),
-        Pattern::Path(p) => Constant::Name(p.last().to_owned()),
-        _ => return None,
-    };
-    Some(Required { constant, equal: true })
+    let others = || arms.iter().filter(|(_, b)| *b != edge).map(|(p, _)| constant_in(p));
+    match (pattern, others().next(), others().nth(1)) {
+        // `0 => …, n => …`: anything but the one.
+        (Pattern::Any, Some(only), None) => Some(Required { constant: only?, equal: false }),
+        _ => Some(Required { constant: constant_in(pattern)?, equal: true }),
+    }
+}
+
+fn constant_in(pattern: &Pattern) -> Option<Constant> {
+    match pattern {
+        Pattern::Int(n) => Some(Constant::Int(*n)),
+        Pattern::Bool(b) => Some(Constant::Bool(*b)),
+        Pattern::Path(p) => Some(Constant::Name(p.last().to_owned())),
+        _ => None,
+    }
 }

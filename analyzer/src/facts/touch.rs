@@ -436,6 +436,21 @@ impl Facts<'_> {
         })
     }
 
+    /// The access stands in a `debug_assert!`, which a release build has not got.
+    pub fn is_asserted_only(&self, touch: &Touch) -> bool {
+        let (mut body, span) = (Some(touch.site.0), touch.site.1);
+        std::iter::from_fn(|| {
+            let here = body?;
+            body = self.program.body(here).parent;
+            Some(here)
+        })
+        .flat_map(|b| &self.program.body(b).ir.events)
+        .any(|e| match &e.kind {
+            EventKind::Macro(m) => m.path.last().starts_with("debug_assert") && e.span.contains(span),
+            _ => false,
+        })
+    }
+
     /// The pointer is only made a reference that is put into a field, without a look at what it leads to.
     pub fn is_put_away(&self, body: BodyId, touch: &Touch) -> bool {
         let EventKind::Call(Call { callee: Callee::Method { name, .. }, .. }) = &self.event(body, touch.event).kind

@@ -16,6 +16,8 @@ pub struct Flows {
     pub ops: Vec<usize>,
     /// Operations whose result only was compared on the way (`x.load() == 3`).
     pub compared: Vec<usize>,
+    /// Operations of helpers that decided which answer they gave (`if x.load() == 3 { Some(a) } else { None }`).
+    pub decided: Vec<usize>,
     /// Parameters of the body.
     pub params: Vec<u32>,
     /// Literals and constants.
@@ -35,6 +37,7 @@ impl Flows {
     fn join(&mut self, other: Flows) {
         merge(&mut self.ops, other.ops);
         merge(&mut self.compared, other.compared);
+        merge(&mut self.decided, other.decided);
         merge(&mut self.params, other.params);
         self.constant |= other.constant;
         self.other |= other.other;
@@ -123,6 +126,13 @@ impl<'a> Facts<'a> {
                 all.join(self.flows_into(callee, v));
             }
         }
+        if !self.seen(callee).is_empty() {
+            for f in self.deciding_answer(callee) {
+                all.decided.extend([f.ops, f.compared, f.decided].concat());
+            }
+            all.decided.sort_unstable();
+            all.decided.dedup();
+        }
         all
     }
 
@@ -136,7 +146,7 @@ impl<'a> Facts<'a> {
 
     /// The operation (an index into [`Facts::seen`]) whose result the value is, unchanged.
     pub fn moved_from(&self, body: BodyId, value: ValueId) -> Option<usize> {
-        let flows = self.flows_into(body, value);
+        let flows = Flows { decided: Vec::new(), ..self.flows_into(body, value) };
         match flows.ops[..] {
             [op] if flows == (Flows { ops: vec![op], ..Flows::default() }) => Some(op),
             _ => None,
@@ -367,6 +377,7 @@ impl Walk<'_, '_> {
         let mut out = Flows {
             ops: map(&flows.ops),
             compared: map(&flows.compared),
+            decided: map(&flows.decided),
             params: Vec::new(),
             constant: flows.constant,
             other: flows.other,

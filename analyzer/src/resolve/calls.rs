@@ -231,7 +231,9 @@ impl<'a> Program<'a> {
         let Some(f) = self.function(def) else { return Type::Unknown };
         let ret = self.lower_type(def, &f.ret);
         let Some(parent) = self.def(def).parent else { return self.bind_fn_generics(body, call, def, ret) };
-        let ItemKind::Impl(imp) = &self.def(parent).item.kind else { return ret };
+        if !matches!(self.def(parent).item.kind, ItemKind::Impl(_)) {
+            return ret;
+        }
         // The impl's generics follow from the receiver.
         let receiver = match &call.callee {
             Callee::Method { receiver, .. } => self.place_type(body, receiver),
@@ -246,23 +248,29 @@ impl<'a> Program<'a> {
             }
             _ => Type::Unknown,
         };
-        let own = self.self_type(def);
+        self.bind_impl_generics(&receiver, def, ret)
+    }
+
+    /// A type in the signature of a method, with the impl's generics as the receiver has them.
+    pub(super) fn bind_impl_generics(&self, receiver: &Type, method: DefId, ty: Type) -> Type {
+        let Some(ItemKind::Impl(imp)) = self.def(method).parent.map(|p| &self.def(p).item.kind) else { return ty };
+        let own = self.self_type(method);
         let names: Vec<Arc<str>> = match own.peeled() {
             Type::Adt(_, args) => {
                 args.iter().map(|a| if let Type::Param(p) = a { p.clone() } else { "".into() }).collect()
             }
             _ => type_params(&imp.generics).into_iter().map(Arc::from).collect(),
         };
-        let args = self.autoderef(&receiver).into_iter().find_map(|t| match (t, own.peeled()) {
+        let args = self.autoderef(receiver).into_iter().find_map(|t| match (t, own.peeled()) {
             (Type::Adt(d, args), Type::Adt(o, _)) if d == *o => Some(args),
             _ => None,
         });
         match args {
             Some(args) => {
                 let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-                substitute(&ret, &names, &args)
+                substitute(&ty, &names, &args)
             }
-            None => ret,
+            None => ty,
         }
     }
 
@@ -634,7 +642,7 @@ impl<'a> Program<'a> {
                         _ => {}
                     }
                 }
-                Type::Unknown
+                self.declared_closure_param(parent, call, closure, index).unwrap_or(Type::Unknown)
             }
             _ => Type::Unknown,
         }

@@ -74,6 +74,16 @@ pub(super) fn forget_unfinished() {
 }
 
 impl PlaceRef {
+    /// The names of the last fields on the way, the innermost last.
+    pub fn last_fields(&self, n: usize) -> Vec<&str> {
+        let fields = self.steps.iter().filter_map(|s| match s {
+            Step::Field(name) => Some(name.as_str()),
+            Step::Index(_) => None,
+        });
+        let all: Vec<&str> = fields.collect();
+        all[all.len().saturating_sub(n)..].to_vec()
+    }
+
     fn unknown() -> Self {
         PlaceRef { root: Root::Unknown, steps: Vec::new(), shared: 0, field: None, indexed: false, ty: Type::Unknown }
     }

@@ -93,7 +93,7 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
         let torn = split_read_modify_write::pairs(facts, body);
         let decisions = facts.decisions(body);
         let mut reported: Vec<(EventId, EventId)> = Vec::new();
-        for act in seen.iter().filter(|s| facts.op(s.op).kind.writes()) {
+        for act in seen.iter().filter(|s| facts.op(s.op).kind.writes() && !facts.stands_for_many(s)) {
             if torn.iter().any(|p| p.store.op == act.op && p.store.event == act.event) {
                 continue;
             }

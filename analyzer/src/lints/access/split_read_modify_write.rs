@@ -125,6 +125,7 @@ fn is_torn(facts: &Facts<'_>, body: BodyId, load: &Seen, store: &Seen) -> bool {
         && !is_found_in_helper(load, store)
         && !facts.is_alone(body, load)
         && !facts.is_alone(body, store)
+        && !facts.stands_for_many(store)
         && !facts.is_guarded(location, store.op)
         && !is_left_alone(facts, location, store)
         && !is_decided_by_rmw(facts, body, load, store)

@@ -321,6 +321,7 @@ fn writes_outer_memory(facts: &Facts<'_>, retry: &Retry, part: &Part, r: &Repeat
         || is_new_node(facts, retry, r.body, place)
         || is_made_in_attempt(facts, retry, part, place)
         || place_names_attempts(facts, place)
+        || matches!(place.root, Root::Local(..)) && facts.is_emptied_before(part, r.event, place)
     {
         return false;
     }

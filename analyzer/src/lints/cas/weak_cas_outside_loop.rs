@@ -108,6 +108,7 @@ fn is_retried(facts: &Facts<'_>, body: BodyId, cas: &Seen, depth: u32) -> bool {
         || tests_the_failure(facts, body, cas)
         || asks_for_retry(facts, body, cas)
         || is_chosen_by_caller(facts, body, cas)
+        || is_handed_to_function(facts, body)
     {
         return true;
     }
@@ -186,6 +187,14 @@ fn is_slow_path(facts: &Facts<'_>, body: BodyId, event: EventId) -> bool {
         _ => false,
     };
     cold || ["slow", "cold", "contended", "loop"].iter().any(|w| name.contains(w))
+}
+
+/// A closure that a function of the crate is given, which may call it until it is content with the answer.
+fn is_handed_to_function(facts: &Facts<'_>, body: BodyId) -> bool {
+    facts.program.closure_use(body).is_some_and(|(parent, event)| match &facts.event(parent, event).kind {
+        EventKind::Call(call) => matches!(facts.program.target(parent, call), Target::Fn(_)),
+        _ => false,
+    })
 }
 
 /// The caller says by an argument whether it wants the weak or the strong form.

@@ -150,7 +150,9 @@ fn sides<'f>(facts: &'f Facts<'_>, location: LocId) -> Sides<'f> {
         reads: follows
             .iter()
             .filter(|f| match f.how {
-                How::Pointer(_) => facts.stores_live_pointer(location),
+                How::Pointer(_) if !facts.is_forwarded(seen_of(facts, f.body, f.seen)) => {
+                    facts.stores_live_pointer(location)
+                }
                 _ => publishes.iter().any(|p| leads(p, f)),
             })
             .collect(),
@@ -216,16 +218,16 @@ fn read_finding(cx: &Cx<'_>, sides: &Sides<'_>, follow: &Follow, seen: &Seen) ->
     let name = cx.location_name(sides.location);
     let (use_site, data) = followed_data(cx, follow);
     let message = format!("{data} may be read before the thread that set {name} has made it visible");
-    let ordering = cx.ordering_text(op);
-    let primary = Label::new(cx.seen_site(follow.body, seen), format!("`{ordering}` acquires nothing"));
+    let ordering = weak_ordering(cx, seen);
+    let primary = Label::new(weak_site(cx, follow.body, seen), format!("`{ordering}` acquires nothing"));
     let mut finding = cx.finding(&RELAXED_PUBLICATION, follow.body, primary, message);
     finding.secondary.push(Label::new(use_site, "what it leads to is used here"));
-    add_helper_label(cx, seen, &mut finding);
+    add_helper_label(cx, follow.body, seen, &mut finding);
     let writer = write_sites(cx, sides).into_iter().next();
     if let Some((site, ordering)) = &writer {
         finding.secondary.push(Label::new(*site, format!("set here, with `{ordering}`")));
     }
-    let read_site = cx.seen_site(follow.body, seen);
+    let read_site = weak_site(cx, follow.body, seen);
     finish(cx, sides.location, seen, &mut finding);
     finding.interleaving = Some(schedule(cx, sides.location, (None, writer.map(|w| w.0)), read_site, use_site));
     let strong = if op.kind.is_rmw() { "AcqRel" } else { "Acquire" };
@@ -248,14 +250,14 @@ fn write_finding(cx: &Cx<'_>, sides: &Sides<'_>, publish: &Publish, seen: &Seen)
         },
     };
     let message = format!("a thread that sees the new {name} may not see {what} that was written before it");
-    let ordering = cx.ordering_text(op);
-    let site = cx.seen_site(publish.body, seen);
+    let ordering = weak_ordering(cx, seen);
+    let site = weak_site(cx, publish.body, seen);
     let primary = Label::new(site, format!("`{ordering}` releases nothing"));
     let mut finding = cx.finding(&RELAXED_PUBLICATION, publish.body, primary, message);
     if let Some(site) = prepared_site(cx, publish) {
         finding.secondary.push(Label::new(site, "prepared here"));
     }
-    add_helper_label(cx, seen, &mut finding);
+    add_helper_label(cx, publish.body, seen, &mut finding);
     let mut shown: Vec<Site> = Vec::new();
     let mut read = None;
     for f in sides.reads.iter().filter(|f| matches!(f.how, How::Pointer(_)) || facts.leads_to(publish, f)) {
@@ -331,9 +333,21 @@ fn write_sites(cx: &Cx<'_>, sides: &Sides<'_>) -> Vec<(Site, String)> {
     published.chain(others).map(|op| (cx.op_site(op), cx.ordering_text(facts.op(op)))).collect()
 }
 
-fn add_helper_label(cx: &Cx<'_>, seen: &Seen, finding: &mut Finding) {
-    if !seen.is_direct() {
+/// What has to change: the operation, or the call that tells a helper which ordering to use.
+fn weak_site(cx: &Cx<'_>, body: BodyId, seen: &Seen) -> Site {
+    if cx.facts.is_forwarded(seen) { cx.seen_site(body, seen) } else { cx.op_site(seen.op) }
+}
+
+fn weak_ordering(cx: &Cx<'_>, seen: &Seen) -> String {
+    let known = seen.orders.success.known().filter(|_| cx.facts.is_forwarded(seen));
+    known.map_or_else(|| cx.ordering_text(cx.facts.op(seen.op)), |o| o.name().to_owned())
+}
+
+fn add_helper_label(cx: &Cx<'_>, body: BodyId, seen: &Seen, finding: &mut Finding) {
+    if cx.facts.is_forwarded(seen) {
         finding.secondary.push(Label::new(cx.op_site(seen.op), "the operation, in a helper"));
+    } else if !seen.is_direct() {
+        finding.secondary.push(Label::new(cx.seen_site(body, seen), "relied upon here"));
     }
 }
 

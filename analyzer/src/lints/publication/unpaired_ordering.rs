@@ -212,7 +212,7 @@ fn one_write(facts: &Facts<'_>, location: LocId, sides: &Sides) -> Option<Gap> {
             .iter()
             .any(|p| facts.seen(p.body)[p.seen].op == op && !p.released && matches!(p.evidence, Evidence::Touch(_)))
     };
-    let weak = odd_ones(&sides.writes, |op| hands_over(op) && !takes_back(facts, op))?;
+    let weak = odd_ones(&sides.writes, |op| hands_over(op) && !takes_back(facts, op) && !claims_to_release(facts, op))?;
     let others = |op: &OpId| facts.op(*op).body != facts.op(weak[0]).body && !facts.is_guarded(location, *op);
     let strong: Vec<OpId> = meant(&sides.reads).into_iter().filter(others).collect();
     (!strong.is_empty()).then_some(Gap { weak, strong, side: Side::OneWrite })
@@ -223,14 +223,18 @@ fn waits(facts: &Facts<'_>, location: LocId, sides: &Sides) -> Option<Gap> {
     let ends_a_wait = |op: OpId| {
         let o = facts.op(op);
         let seen = facts.seen(o.body);
-        // Who has something to return may well say that the wait was in vain.
+        // Who has something to return may well say that the wait was in vain; who says yes only after it relies on it.
         let owner = facts.program.body(o.body).owner;
         let returns_nothing = facts
             .program
             .function(owner)
             .is_some_and(|f| matches!(facts.program.lower_type(owner, &f.ret), Type::Tuple(items) if items.is_empty()));
+        let says_so = || {
+            let index = seen.iter().position(|s| s.op == op && s.is_direct());
+            returns_nothing || !facts.is_vouched(o.body) && index.is_some_and(|i| facts.says_yes_by(o.body, i))
+        };
         o.kind == AtomicOpKind::Load
-            && returns_nothing
+            && says_so()
             && !facts.is_guarded(location, op)
             && facts
                 .wait_loops(o.body)
@@ -250,6 +254,21 @@ fn odd_ones(ops: &[(OpId, Half)], matters: impl Fn(OpId) -> bool) -> Option<Vec<
     let weak: Vec<OpId> = ops.iter().filter(|(_, half)| *half == Half::Weak).map(|(op, _)| *op).collect();
     let odd: Vec<OpId> = weak.iter().copied().filter(|op| matters(*op)).collect();
     (odd.len() == 1 && weak.len() <= strong).then_some(odd)
+}
+
+/// A CAS that acquires and has a release of the location behind it: it takes what that gives back.
+fn claims_to_release(facts: &Facts<'_>, op: OpId) -> bool {
+    let o = facts.op(op);
+    o.kind.is_cas()
+        && o.orders.acquires()
+        && facts.seen(o.body).iter().any(|s| {
+            let next = facts.op(s.op);
+            s.is_direct()
+                && next.location == o.location
+                && next.kind.writes()
+                && next.orders.releases()
+                && facts.flow(o.body).reaches(o.event, s.event)
+        })
 }
 
 /// Nothing is handed over by a null, a zero or a lowered flag: it says that there is nothing now.
