@@ -13,6 +13,15 @@ impl Facts<'_> {
         self.fields_mention(adt, &|ty| mentions_beyond_markers(ty, name))
     }
 
+    /// Whether the parameter is held behind raw pointers only, and nothing happens to it when the holder is dropped.
+    pub fn only_points_at(&self, adt: DefId, name: &str) -> bool {
+        let points = |ty: &Type| match ty {
+            Type::Ptr { .. } | Type::Known(Known::NonNull, _) => false,
+            ty => mentions_beyond_markers(ty, name),
+        };
+        !self.program.implements(adt, "Drop") && !self.fields_mention(adt, &points)
+    }
+
     /// Whether any field mentions the parameter, a marker included.
     pub fn is_named_by_fields(&self, adt: DefId, name: &str) -> bool {
         self.fields_mention(adt, &|ty| mentions(ty, name))
@@ -37,7 +46,7 @@ impl Facts<'_> {
         if self.program.def(adt).item.vis == Vis::Pub {
             return false;
         }
-        let holders = self.holders.get_or_init(|| holders(self)).get(&adt);
+        let holders = self.held_by(adt);
         holders.is_none_or(|h| {
             h.iter().all(|&(holder, _)| {
                 !self.fields_mention(holder, &|ty| matches!(ty, Type::Unknown) || holds_bare(ty, adt))
@@ -90,9 +99,23 @@ impl Facts<'_> {
             .is_some_and(|s| s.fields.iter().any(|f| in_cell(&self.program.lower_type(adt, &f.ty), name)))
     }
 
+    /// The types that hold this one; those that hold its namesake, where the module is one of several that stand for
+    /// each other (`#[cfg(…)] #[path = "…"] mod imp;`) and names lead to another of them.
+    fn held_by(&self, adt: DefId) -> Option<&Vec<(DefId, bool)>> {
+        let all = self.holders.get_or_init(|| holders(self));
+        all.get(&adt).or_else(|| {
+            let own = self.program.def(adt);
+            let stands_for = |d: &DefId| {
+                let other = self.program.def(*d);
+                *d != adt && other.scope == own.scope && other.file != own.file && other.item.name == own.item.name
+            };
+            all.keys().filter(|d| stands_for(d)).min().and_then(|d| all.get(d))
+        })
+    }
+
     /// Whether a type that holds it promises to be `Sync`: by that one, several threads get at it.
     pub fn is_vouched_by_holder(&self, adt: DefId) -> bool {
-        let holders = self.holders.get_or_init(|| holders(self)).get(&adt);
+        let holders = self.held_by(adt);
         holders.into_iter().flatten().any(|&(holder, _)| holder != adt && self.program.implements(holder, "Sync"))
     }
 
@@ -112,7 +135,7 @@ impl Facts<'_> {
         if depth > 4 || self.program.is_reachable(adt) || self.is_given_out(adt) || self.is_named_unread(adt) {
             return false;
         }
-        let holders = self.holders.get_or_init(|| holders(self)).get(&adt);
+        let holders = self.held_by(adt);
         holders
             .into_iter()
             .flatten()
@@ -139,7 +162,7 @@ impl Facts<'_> {
             return false;
         }
         let answers = |d: DefId| [Marker::Send, Marker::Sync].into_iter().any(|m| !self.marker_impls(d, m).is_empty());
-        let holders = self.holders.get_or_init(|| holders(self)).get(&adt);
+        let holders = self.held_by(adt);
         holders
             .into_iter()
             .flatten()

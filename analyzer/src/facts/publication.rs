@@ -111,7 +111,10 @@ impl Facts<'_> {
         };
         // A function that looks at data and writes it later has no other thread to give it back to.
         let own = !publish.writes && publish.body == follow.body;
-        if excluded || own || self.is_one_owner(publish.body, follow.body) {
+        // Who has only looked at the data hands them over in one state of several, and which one is not known.
+        let other_state =
+            !publish.writes && publish.value.is_none() && follow.required.as_ref().is_some_and(|r| r.equal);
+        if excluded || own || other_state || self.is_one_owner(publish.body, follow.body) {
             return false;
         }
         match (publish.evidence, follow.how) {
@@ -232,7 +235,7 @@ fn memory_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec<
             continue;
         }
         let key = if by_pointer { None } else { t.key.clone() };
-        if !t.kind.writes() && is_claim(facts, body, t, s) {
+        if !t.kind.writes() && (is_claim(facts, body, t, s) || is_way_to(t, s)) {
             continue;
         }
         if found.iter().any(|f| f.key == key && f.whole == whole && (f.writes || !t.kind.writes())) {
@@ -240,6 +243,7 @@ fn memory_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec<
         }
         let released = releases(s.orders.success)
             || !facts.reaches_unreleased(body, t.event, s.event)
+            || goes_on_releasing(facts, body, t, s)
             || facts.releases_in_helper(s)
             || facts.is_released_before(body, s.event);
         found.push(Publish {
@@ -265,6 +269,28 @@ fn is_claim(facts: &Facts<'_>, body: BodyId, looked_at: &Touch, s: &Seen) -> boo
     };
     let same = |t: &Touch| t.key.is_some() && t.key == looked_at.key && t.event != looked_at.event;
     facts.touches(body).iter().any(|t| same(t) && behind(t.event))
+}
+
+/// The data was released by an earlier write of the location, and an RMW goes on with what that write began.
+fn goes_on_releasing(facts: &Facts<'_>, body: BodyId, t: &Touch, s: &Seen) -> bool {
+    let flow = facts.flow(body);
+    let location = facts.op(s.op).location;
+    facts.op(s.op).kind.is_rmw()
+        && facts.seen(body).iter().any(|r| {
+            let op = facts.op(r.op);
+            op.kind.writes()
+                && op.location == location
+                && r.event != s.event
+                && r.orders.success.known().is_some_and(Ordering::releases)
+                && (r.event == t.event || flow.dominates(t.event, r.event))
+                && flow.dominates(r.event, s.event)
+        })
+}
+
+/// The pointer that was looked at is the one by which the operation finds its location.
+fn is_way_to(t: &Touch, s: &Seen) -> bool {
+    let (way, whole) = (&t.place.steps, &s.place.steps);
+    t.place.root == s.place.root && way.len() < whole.len() && whole.starts_with(way)
 }
 
 fn constant_stored(facts: &Facts<'_>, s: &Seen) -> Option<Constant> {
