@@ -4,8 +4,8 @@ mod options;
 
 use crate::facts::{Facts, LocId, Op, OpId, Seen};
 use crate::finding::{Confidence, Finding, Key, Label, Site};
-use crate::ir::Span;
 use crate::ir::outline::Outline;
+use crate::ir::{Cfg, Span};
 use crate::resolve::{BodyId, DefId};
 use crate::source::{FileId, Sources};
 pub use options::{LintOption, OPTIONS, Options};
@@ -182,29 +182,13 @@ impl<'a> Cx<'a> {
 
     /// A finding at `primary` in `body`; notes, labels and help are added by the lint.
     pub fn finding(&self, lint: &'static Lint, body: BodyId, primary: Label, message: String) -> Finding {
-        let program = self.facts.program;
-        let owner = program.body(body).owner;
-        let cfg = Some(program.def(owner).cfg.clone()).filter(|c| !c.is_always());
-        Finding {
-            lint,
-            confidence: lint.confidence,
-            message,
-            primary,
-            secondary: Vec::new(),
-            interleaving: None,
-            notes: Vec::new(),
-            help: None,
-            cfg,
-            fixes: Vec::new(),
-            purpose: None,
-            key: Key { item: program.path(owner), ..Key::default() },
-        }
+        self.finding_at_def(lint, self.facts.program.body(body).owner, primary, message)
     }
 
     /// The same for a definition (a field, a type) rather than code.
     pub fn finding_at_def(&self, lint: &'static Lint, def: DefId, primary: Label, message: String) -> Finding {
         let d = self.facts.program.def(def);
-        let cfg = Some(d.cfg.clone()).filter(|c| !c.is_always());
+        let cfg = (!d.cfg.is_always()).then(|| Cfg::clone(&d.cfg));
         Finding {
             lint,
             confidence: lint.confidence,

@@ -15,7 +15,7 @@ pub mod types;
 pub mod vocabulary;
 mod written;
 
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -75,7 +75,7 @@ pub struct Def<'a> {
     pub parent: Option<DefId>,
     pub krate: usize,
     /// All conditions around it.
-    pub cfg: Cfg,
+    pub cfg: Arc<Cfg>,
     pub is_test: bool,
 }
 

@@ -478,7 +478,7 @@ impl Facts<'_> {
         let Some(pointer) = touch.value else { return false };
         let values = &self.program.body(body).ir.values;
         values.iter().enumerate().any(|(i, v)| match &v.kind {
-            ValueKind::Cast(inner, Ty::Ptr { .. }) => {
+            ValueKind::Cast(inner, ty) if matches!(**ty, Ty::Ptr { .. }) => {
                 matches!(self.program.type_of(body, *inner), Type::Prim(_))
                     && self.derives_from(body, *inner, result)
                     && self.derives_from(body, pointer, ValueId(i as u32))

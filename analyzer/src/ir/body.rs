@@ -120,7 +120,7 @@ pub enum ValueKind {
     Lit(String),
     /// A path that is no local: a constant, static, function, unit struct or variant. Reading a static goes
     /// through [`ValueKind::Read`]; a path used as a function to call does not appear as a value.
-    Path(Path),
+    Path(Box<Path>),
     /// What a place holds here (a copy or a move out of it).
     Read(Place),
     /// `&place`, `&mut place`; also made by method autoref where the receiver is a place.
@@ -139,7 +139,7 @@ pub enum ValueKind {
     /// `!v`, `-v`.
     Not(ValueId),
     Neg(ValueId),
-    Cast(ValueId, Ty),
+    Cast(ValueId, Box<Ty>),
     Tuple(Vec<ValueId>),
     Array(Vec<ValueId>),
     /// `[v; len]`, the length as written.
@@ -147,7 +147,7 @@ pub enum ValueKind {
     /// `Path { name: value, ..rest }` and calls of tuple structs and variants that are recognisable as such
     /// (an upper-case last segment): `Some(v)`, `Ok(v)`, `Wrapper(v)`.
     Struct {
-        path: Path,
+        path: Box<Path>,
         fields: Vec<(String, ValueId)>,
         rest: Option<ValueId>,
     },
@@ -221,7 +221,7 @@ pub enum Base {
     /// A variable, and the value it has here.
     Local(LocalId, ValueId),
     /// A path that is no local: a static or const (or something unresolvable).
-    Path(Path),
+    Path(Box<Path>),
     /// A temporary: `f().x`, `(*p).x` where `p` is an expression.
     Value(ValueId),
 }
@@ -242,14 +242,14 @@ pub struct Event {
     /// Inside an `unsafe` block or an `unsafe fn`.
     pub is_unsafe: bool,
     /// The condition of `#[cfg]` on the statement, `cfg!()` branches excluded.
-    pub cfg: Option<super::Cfg>,
+    pub cfg: Option<Box<super::Cfg>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum EventKind {
     /// An operation that names itself: method of an atomic with orderings in their places. Whether the
     /// receiver is an atomic is for the resolver to say.
-    Atomic(AtomicOp),
+    Atomic(Box<AtomicOp>),
     Fence {
         ordering: OrderingArg,
         /// `compiler_fence`.
@@ -415,10 +415,10 @@ pub enum Pattern {
     /// Another literal or a range, as written.
     Lit(String),
     /// A constant, unit variant or unit struct.
-    Path(Path),
+    Path(Box<Path>),
     /// `Some(p)`, `S { a: p, .. }`.
     Struct {
-        path: Path,
+        path: Box<Path>,
         fields: Vec<(String, Pattern)>,
     },
     Tuple(Vec<Pattern>),

@@ -92,6 +92,12 @@ pub enum Cfg {
     Equals(String, String),
 }
 
+impl Default for Cfg {
+    fn default() -> Self {
+        Cfg::always()
+    }
+}
+
 impl Cfg {
     pub fn always() -> Self {
         Cfg::All(Vec::new())

@@ -55,7 +55,7 @@ impl Cx<'_> {
         let builder = self.builder(idx, &head);
         let outer = std::mem::replace(&mut self.body, builder);
         self.outer.push(outer);
-        let item_cfg = std::mem::replace(&mut self.item_cfg, Cfg::always());
+        let item_cfg = std::mem::take(&mut self.item_cfg);
 
         self.body.enter();
         match head {

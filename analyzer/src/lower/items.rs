@@ -246,7 +246,7 @@ impl Cx<'_> {
         let generics = self.generics(&i.generics);
         let of_trait = i.trait_.as_ref().map(|(path, _)| self.path(&None, path));
         let self_ty = self.ty(&i.self_ty);
-        let outer = std::mem::replace(&mut self.item_cfg, Cfg::always());
+        let outer = std::mem::take(&mut self.item_cfg);
         let items = self.impl_items(&i.items);
         self.item_cfg = outer;
         let kind = ItemKind::Impl(Impl {
@@ -304,7 +304,7 @@ impl Cx<'_> {
         let header = self.header(&i.attrs, &i.vis, &i.ident, lo, hi);
         let generics = self.generics(&i.generics);
         let supertraits = self.bounds(&i.supertraits);
-        let outer = std::mem::replace(&mut self.item_cfg, Cfg::always());
+        let outer = std::mem::take(&mut self.item_cfg);
         let items = self.trait_items(&i.items);
         self.item_cfg = outer;
         let kind = ItemKind::Trait { generics, supertraits, items, is_unsafe: i.unsafety.is_some() };
@@ -370,7 +370,7 @@ impl Cx<'_> {
             (None, None) => i.ident.span(),
         };
         let header = self.header(&i.attrs, &i.vis, &i.ident, i.mod_token.span, hi);
-        let outer = std::mem::replace(&mut self.item_cfg, Cfg::always());
+        let outer = std::mem::take(&mut self.item_cfg);
         let items = i.content.as_ref().map(|(_, items)| self.items(items));
         self.item_cfg = outer;
         let path_attr = i.attrs.iter().find_map(|attr| match &attr.meta {

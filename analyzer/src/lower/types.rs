@@ -47,7 +47,7 @@ impl Cx<'_> {
         Path {
             global: path.leading_colon.is_some() && qself.as_ref().is_none_or(|q| q.position > 0),
             qself: qself.as_ref().map(|q| (Box::new(self.ty(&q.ty)), q.position)),
-            segments: path.segments.iter().map(|s| self.segment(s)).collect(),
+            segments: exactly(path.segments.iter().map(|s| self.segment(s))),
             span: self.span(source::path_lo(qself, path), source::path_hi(qself, path)),
         }
     }
@@ -57,6 +57,8 @@ impl Cx<'_> {
         match &segment.arguments {
             PathArguments::None => {}
             PathArguments::AngleBracketed(args) => {
+                let types = |a: &&GenericArgument| matches!(a, GenericArgument::Type(_) | GenericArgument::Const(_));
+                out.args.reserve_exact(args.args.iter().filter(types).count());
                 for arg in &args.args {
                     match arg {
                         GenericArgument::Type(ty) => out.args.push(self.ty(ty)),
@@ -139,4 +141,11 @@ impl Cx<'_> {
     pub(super) fn expr_text(&self, expr: &syn::Expr) -> String {
         self.slice(self.span(source::expr_lo(expr), source::expr_hi(expr))).to_owned()
     }
+}
+
+/// A list with no room for more: most paths have one segment, and there are many.
+fn exactly<T>(items: impl ExactSizeIterator<Item = T>) -> Vec<T> {
+    let mut list = Vec::with_capacity(items.len());
+    list.extend(items);
+    list
 }

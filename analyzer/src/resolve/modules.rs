@@ -6,7 +6,7 @@ use crate::source::FileId;
 use super::{BodyId, BodyRef, CrateInput, Def, DefId, ModId, Program, address, vocabulary};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// The imports that one lookup has come by.
 #[derive(Default)]
@@ -49,7 +49,7 @@ pub struct Mod<'a> {
 #[derive(Debug)]
 pub struct Glob<'a> {
     pub path: &'a Use,
-    pub cfg: Cfg,
+    pub cfg: &'a Cfg,
     /// What the path leads to, once that is known.
     base: Res,
 }
@@ -58,7 +58,7 @@ pub struct Glob<'a> {
 #[derive(Clone, Debug)]
 pub struct Binding<'a> {
     pub kind: BindingKind<'a>,
-    pub cfg: Cfg,
+    pub cfg: &'a Cfg,
 }
 
 #[derive(Clone, Debug)]
@@ -92,7 +92,7 @@ pub(super) enum Space {
 pub(super) struct Builder<'p, 'a> {
     program: &'p mut Program<'a>,
     /// What the `mod name;` items say of the files that they declare.
-    declared: FxHashMap<ModId, (Cfg, bool)>,
+    declared: FxHashMap<ModId, (Arc<Cfg>, bool)>,
 }
 
 /// What an item inherits from its surroundings.
@@ -102,7 +102,7 @@ struct Around {
     module: ModId,
     parent: Option<DefId>,
     krate: usize,
-    cfg: Cfg,
+    cfg: Arc<Cfg>,
     is_test: bool,
 }
 
@@ -131,8 +131,8 @@ impl<'p, 'a> Builder<'p, 'a> {
                 self.share(module, &lowered.items);
                 continue;
             }
-            let (outer, in_tests) = self.declared.get(&module).cloned().unwrap_or((Cfg::always(), false));
-            let cfg = outer.and(file_cfg(&lowered.attrs));
+            let (outer, in_tests) = self.declared.get(&module).cloned().unwrap_or_default();
+            let cfg = both(&outer, &file_cfg(&lowered.attrs));
             // Where the declaring file was not read, the name must do.
             let named_so = path.iter().any(|s| matches!(s.as_str(), "test" | "tests" | "benches"));
             let around = Around {
@@ -167,18 +167,18 @@ impl<'p, 'a> Builder<'p, 'a> {
     fn share(&mut self, module: ModId, items: &'a [Item]) {
         for item in items {
             if let Some(&def) = self.program.def_ids.get(&address(item)) {
-                self.bind(module, &item.name, BindingKind::Def(def), item.cfg.clone());
+                self.bind(module, &item.name, BindingKind::Def(def), &item.cfg);
             } else if let ItemKind::Use(u) = &item.kind {
-                self.bind_use(module, u, item.cfg.clone());
+                self.bind_use(module, u, &item.cfg);
             }
         }
     }
 
-    fn bind(&mut self, module: ModId, name: &'a str, kind: BindingKind<'a>, cfg: Cfg) {
+    fn bind(&mut self, module: ModId, name: &'a str, kind: BindingKind<'a>, cfg: &'a Cfg) {
         self.program.mods[module.index()].names.entry(name).or_default().push(Binding { kind, cfg });
     }
 
-    fn bind_use(&mut self, module: ModId, u: &'a Use, cfg: Cfg) {
+    fn bind_use(&mut self, module: ModId, u: &'a Use, cfg: &'a Cfg) {
         match &u.rename {
             Some(name) if name == "_" => {}
             Some(name) => self.bind(module, name, BindingKind::Import(u), cfg),
@@ -193,7 +193,7 @@ impl<'p, 'a> Builder<'p, 'a> {
     }
 
     fn add_item(&mut self, item: &'a Item, around: &Around) {
-        let cfg = around.cfg.clone().and(item.cfg.clone());
+        let cfg = both(&around.cfg, &item.cfg);
         let is_test = around.is_test || requires_test(&item.cfg) || item.attrs.iter().any(is_test_attr);
         match &item.kind {
             ItemKind::Mod(m) => {
@@ -206,7 +206,7 @@ impl<'p, 'a> Builder<'p, 'a> {
                 self.add_items(items, &Around { module, cfg, is_test, ..around.clone() });
                 return;
             }
-            ItemKind::Use(u) => return self.bind_use(around.module, u, item.cfg.clone()),
+            ItemKind::Use(u) => return self.bind_use(around.module, u, &item.cfg),
             ItemKind::MacroRules | ItemKind::MacroCall { .. } | ItemKind::ExternCrate { .. } => return,
             _ => {}
         }
@@ -222,7 +222,7 @@ impl<'p, 'a> Builder<'p, 'a> {
         });
         self.program.def_ids.insert(address(item), def);
         if around.parent.is_none() && !item.name.is_empty() {
-            self.bind(around.module, &item.name, BindingKind::Def(def), item.cfg.clone());
+            self.bind(around.module, &item.name, BindingKind::Def(def), &item.cfg);
         }
         let inside = Around { parent: Some(def), cfg, is_test, ..around.clone() };
         match &item.kind {
@@ -297,6 +297,14 @@ fn foreign_glob(path: &str, name: &str) -> Res {
         || path.ends_with("prelude");
     let known = exports && (vocabulary::by_name(name).is_some() || name == "Ordering" || name == "fence");
     if known { Res::External(format!("{path}::{name}")) } else { Res::Unknown }
+}
+
+/// The conjunction of the condition around an item with its own.
+fn both(around: &Arc<Cfg>, own: &Cfg) -> Arc<Cfg> {
+    match own.is_always() {
+        true => around.clone(),
+        false => Arc::new(Cfg::clone(around).and(own.clone())),
+    }
 }
 
 /// The `#![cfg(…)]`s of a file.
@@ -479,7 +487,7 @@ impl<'a> Program<'a> {
             if !self.fits(&res, space) {
                 continue;
             }
-            if !is_unusual(&binding.cfg) {
+            if !is_unusual(binding.cfg) {
                 return res;
             }
             if unusual == Res::Unknown {
@@ -520,7 +528,7 @@ impl<'a> Program<'a> {
                 _ => Res::Unknown,
             };
             if self.fits(&found, space) {
-                if !is_unusual(&glob.cfg) {
+                if !is_unusual(glob.cfg) {
                     return found;
                 }
                 unusual = found;

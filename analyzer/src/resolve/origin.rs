@@ -125,7 +125,7 @@ impl Program<'_> {
         let trail = &trail.through_module(module);
         let mut found = Vec::new();
         for binding in m.names.get(name).into_iter().flatten() {
-            let trail = trail.under(&binding.cfg);
+            let trail = trail.under(binding.cfg);
             match &binding.kind {
                 BindingKind::Def(d) => found.push((At::Item(*d), trail.under(&self.def(*d).cfg))),
                 // `use std::…` where `std` is no name of the module leads out of it.
@@ -145,7 +145,7 @@ impl Program<'_> {
             return found;
         }
         for glob in &m.globs {
-            let trail = trail.under(&glob.cfg);
+            let trail = trail.under(glob.cfg);
             let names: Vec<&str> = glob.path.path.iter().map(String::as_str).collect();
             let bases = self.ways_at(module, &names, glob.path.global, &trail, hops + 2);
             found.extend(bases.into_iter().flat_map(|(at, trail)| match at {

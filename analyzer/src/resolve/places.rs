@@ -297,7 +297,7 @@ impl<'a> Program<'a> {
     }
 
     fn path_type_of_static(&self, body: BodyId, path: &ir::Path) -> Type {
-        let place = Place { base: Base::Path(path.clone()), proj: Vec::new(), span: path.span };
+        let place = Place { base: Base::Path(Box::new(path.clone())), proj: Vec::new(), span: path.span };
         self.place_type(body, &place)
     }
 

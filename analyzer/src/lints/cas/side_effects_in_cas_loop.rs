@@ -160,7 +160,7 @@ fn is_for_debugging(facts: &Facts<'_>, r: &Repeated<'_>) -> bool {
         }
     }
     let (body, event) = r.origin();
-    let own = |b: BodyId, e| facts.event(b, e).cfg.as_ref().is_some_and(debug);
+    let own = |b: BodyId, e| facts.event(b, e).cfg.as_deref().is_some_and(debug);
     let by_name = match &facts.event(r.body, r.event).kind {
         EventKind::Call(call) => facts.callee_name(call).starts_with("debug_"),
         _ => false,

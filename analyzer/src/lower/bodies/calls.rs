@@ -49,7 +49,7 @@ impl Cx<'_> {
         if let Some(found) = self.classify(&shape) {
             let op = self.atomic_op(found, &args, receiver, method, method_span);
             let span = self.expr_span(expr);
-            return self.body.event_value(EventKind::Atomic(op), span);
+            return self.body.event_value(EventKind::Atomic(Box::new(op)), span);
         }
         let args = self.exprs(&e.args);
         let variable = match &receiver {
@@ -96,7 +96,7 @@ impl Cx<'_> {
         let path = self.path(&callee.qself, &callee.path);
         if !args.is_empty() && path.last().starts_with(|c: char| c.is_uppercase()) {
             let fields = args.into_iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect();
-            let kind = ValueKind::Struct { path, fields, rest: None };
+            let kind = ValueKind::Struct { path: Box::new(path), fields, rest: None };
             return self.body.value(kind, span);
         }
         let diverges = diverges(&path);
@@ -133,7 +133,7 @@ impl Cx<'_> {
         };
         let method_span = self.token_span(last.ident.span());
         let op = self.atomic_op(found, &args, receiver, method, method_span);
-        Some(self.body.event_value(EventKind::Atomic(op), span))
+        Some(self.body.event_value(EventKind::Atomic(Box::new(op)), span))
     }
 }
 

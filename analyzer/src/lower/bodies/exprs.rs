@@ -79,7 +79,7 @@ impl Cx<'_> {
             Expr::Tuple(e) => ValueKind::Tuple(self.exprs(&e.elems)),
             Expr::Cast(e) => {
                 let value = self.expr(&e.expr);
-                ValueKind::Cast(value, self.ty(&e.ty))
+                ValueKind::Cast(value, Box::new(self.ty(&e.ty)))
             }
             Expr::Repeat(e) => {
                 let value = self.expr(&e.expr);
@@ -126,7 +126,7 @@ impl Cx<'_> {
             fields.push((member_name(&field.member), value));
         }
         ValueKind::Struct {
-            path: self.path(&e.qself, &e.path),
+            path: Box::new(self.path(&e.qself, &e.path)),
             fields,
             rest: e.rest.as_ref().map(|rest| self.expr(rest)),
         }

@@ -186,7 +186,7 @@ impl Builder {
             span,
             block: self.cur,
             is_unsafe: self.is_unsafe,
-            cfg: (!self.cfg.is_always()).then(|| self.cfg.clone()),
+            cfg: (!self.cfg.is_always()).then(|| Box::new(self.cfg.clone())),
         });
         self.flow[self.cur.index()].events.push(id);
         id

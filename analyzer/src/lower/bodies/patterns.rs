@@ -11,7 +11,7 @@ impl Cx<'_> {
         match pat {
             Pat::Ident(p) => match &p.subpat {
                 Some((_, sub)) => self.pattern(sub),
-                None if is_constant(p) => Pattern::Path(Path {
+                None if is_constant(p) => Pattern::Path(Box::new(Path {
                     global: false,
                     qself: None,
                     segments: vec![Segment {
@@ -21,7 +21,7 @@ impl Cx<'_> {
                         bindings: Vec::new(),
                     }],
                     span: self.token_span(p.ident.span()),
-                }),
+                })),
                 None => Pattern::Any,
             },
             Pat::Lit(p) => self.literal_pattern(&p.lit),
@@ -30,12 +30,12 @@ impl Cx<'_> {
             Pat::Guard(p) => self.pattern(&p.pat),
             Pat::Reference(p) => self.pattern(&p.pat),
             Pat::Type(p) => self.pattern(&p.pat),
-            Pat::Path(p) => Pattern::Path(self.path(&p.qself, &p.path)),
+            Pat::Path(p) => Pattern::Path(Box::new(self.path(&p.qself, &p.path))),
             Pat::Range(_) => Pattern::Lit(self.pat_text(pat)),
             Pat::Slice(p) => Pattern::Slice(p.elems.iter().map(|p| self.pattern(p)).collect()),
             Pat::Tuple(p) => Pattern::Tuple(p.elems.iter().map(|p| self.pattern(p)).collect()),
             Pat::TupleStruct(p) => Pattern::Struct {
-                path: self.path(&p.qself, &p.path),
+                path: Box::new(self.path(&p.qself, &p.path)),
                 fields: p
                     .elems
                     .iter()
@@ -45,7 +45,7 @@ impl Cx<'_> {
                     .collect(),
             },
             Pat::Struct(p) => Pattern::Struct {
-                path: self.path(&p.qself, &p.path),
+                path: Box::new(self.path(&p.qself, &p.path)),
                 fields: p.fields.iter().map(|f| (member_name(&f.member), self.pattern(&f.pat))).collect(),
             },
             Pat::Rest(_) | Pat::Wild(_) => Pattern::Any,

@@ -49,7 +49,7 @@ impl Cx<'_> {
     fn path_place(&mut self, e: &syn::ExprPath) -> Place {
         let base = match self.path_local(e) {
             Some(local) => Base::Local(local, self.body.read(local)),
-            None => Base::Path(self.path(&e.qself, &e.path)),
+            None => Base::Path(Box::new(self.path(&e.qself, &e.path))),
         };
         Place {
             base,

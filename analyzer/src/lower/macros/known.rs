@@ -173,7 +173,7 @@ impl Cx<'_> {
         let value = self.expr(&operand);
         let span = self.mac_span(mac);
         let path = self.path(&None, &syn::Path::from(syn::Ident::new("Ready", mac_token(mac))));
-        let pattern = Pattern::Struct { path, fields: vec![("0".to_owned(), Pattern::Any)] };
+        let pattern = Pattern::Struct { path: Box::new(path), fields: vec![("0".to_owned(), Pattern::Any)] };
         let cond = self.body.value(ValueKind::Matches { value, pattern }, span);
         let then = self.body.new_block();
         let otherwise = self.body.new_block();
