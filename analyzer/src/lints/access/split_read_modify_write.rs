@@ -69,7 +69,9 @@ declare_lint! {
     /// its end, `fetch_update` with `checked_add` keeps the test in the same step.
     ///
     /// Quiet where the location is reached through `&mut`, under a lock that every other writer holds, or from a
-    /// handle that only one thread can have. In an unsafe function, or behind a claim that was won, only if another function changes the location by an RMW that nothing keeps away. A value that travels through other memory in between is not followed.
+    /// handle that only one thread can have. In an unsafe function, or behind a claim that was won, only if another
+    /// function changes the location by an RMW that nothing keeps away. A value that travels through other memory in
+    /// between is not followed.
     ///
     /// ## References
     ///
