@@ -46,7 +46,7 @@ impl Facts<'_> {
         if self.program.def(adt).item.vis == Vis::Pub {
             return false;
         }
-        let holders = self.held_by(adt);
+        let holders = self.holders.get_or_init(|| holders(self)).get(&adt);
         holders.is_none_or(|h| {
             h.iter().all(|&(holder, _)| {
                 !self.fields_mention(holder, &|ty| matches!(ty, Type::Unknown) || holds_bare(ty, adt))
@@ -99,23 +99,9 @@ impl Facts<'_> {
             .is_some_and(|s| s.fields.iter().any(|f| in_cell(&self.program.lower_type(adt, &f.ty), name)))
     }
 
-    /// The types that hold this one; those that hold its namesake, where the module is one of several that stand for
-    /// each other (`#[cfg(…)] #[path = "…"] mod imp;`) and names lead to another of them.
-    fn held_by(&self, adt: DefId) -> Option<&Vec<(DefId, bool)>> {
-        let all = self.holders.get_or_init(|| holders(self));
-        all.get(&adt).or_else(|| {
-            let own = self.program.def(adt);
-            let stands_for = |d: &DefId| {
-                let other = self.program.def(*d);
-                *d != adt && other.scope == own.scope && other.file != own.file && other.item.name == own.item.name
-            };
-            all.keys().filter(|d| stands_for(d)).min().and_then(|d| all.get(d))
-        })
-    }
-
     /// Whether a type that holds it promises to be `Sync`: by that one, several threads get at it.
     pub fn is_vouched_by_holder(&self, adt: DefId) -> bool {
-        let holders = self.held_by(adt);
+        let holders = self.holders.get_or_init(|| holders(self)).get(&adt);
         holders.into_iter().flatten().any(|&(holder, _)| holder != adt && self.program.implements(holder, "Sync"))
     }
 
@@ -135,7 +121,7 @@ impl Facts<'_> {
         if depth > 4 || self.program.is_reachable(adt) || self.is_given_out(adt) || self.is_named_unread(adt) {
             return false;
         }
-        let holders = self.held_by(adt);
+        let holders = self.holders.get_or_init(|| holders(self)).get(&adt);
         holders
             .into_iter()
             .flatten()
@@ -162,7 +148,7 @@ impl Facts<'_> {
             return false;
         }
         let answers = |d: DefId| [Marker::Send, Marker::Sync].into_iter().any(|m| !self.marker_impls(d, m).is_empty());
-        let holders = self.held_by(adt);
+        let holders = self.holders.get_or_init(|| holders(self)).get(&adt);
         holders
             .into_iter()
             .flatten()
