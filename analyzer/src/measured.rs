@@ -63,7 +63,6 @@ const TABLE: &[(&str, (u32, u32, u32))] = &[
     ("missing_target_has_atomic", (5, 0, 0)),
     ("needless_rmw", (1, 0, 0)),
     ("pointless_fence", (0, 1, 0)),
-    ("premature_reclamation", (1, 0, 0)),
     ("redundant_seq_cst", (6, 0, 0)),
     ("refcount_overflow", (0, 5, 0)),
     ("relaxed_cas_failure", (2, 0, 0)),
