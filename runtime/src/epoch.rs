@@ -97,5 +97,9 @@ mod stand_in {
     }
 
     /// Keeps the node for ever: no grace period ends within a model.
+    ///
+    /// # Safety
+    ///
+    /// None is needed, but the callers' blocks are those of the real one.
     pub(crate) unsafe fn retire<N>(_guard: &Guard, _node: *mut N) {}
 }

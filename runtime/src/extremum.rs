@@ -32,7 +32,7 @@
 //!
 //! If the value rises with nearly every call (a clock, a position), the look is wasted: use
 //! `AtomicU64::fetch_max`, 1.15 times as fast then, where two threads whose values seldom rise are
-//! 24 times faster with the look (`cargo bench -p atomic-lint --bench peers -- max`). The extreme
+//! 14 to 24 times faster with the look (`cargo bench -p atomic-lint --bench peers -- max`). The extreme
 //! orders nothing else; to keep what belongs to it as well (who was slowest?), use
 //! [`Packed`](crate::Packed) or a lock.
 
@@ -67,7 +67,8 @@ macro_rules! extremum {
                     self.0.store(value, Ordering::Relaxed);
                     return true;
                 }
-                // Relaxed: a value for its own sake; the RMW alone keeps it an extreme.
+                // Relaxed: a value for its own sake; the RMW alone keeps it an extreme. Partners: `get`,
+                // `replace`.
                 value $beats self.0.$fetch(value, Ordering::Relaxed)
             }
 
@@ -75,7 +76,8 @@ macro_rules! extremum {
             #[inline]
             #[must_use]
             pub fn get(&self) -> u64 {
-                // Relaxed: a value for its own sake; an outdated one is one that was true.
+                // Relaxed: a value for its own sake; an outdated one is one that was true. Partners:
+                // `record`, `replace`.
                 self.0.load(Ordering::Relaxed)
             }
 
@@ -83,7 +85,7 @@ macro_rules! extremum {
             /// before or after, none is lost.
             #[inline]
             pub fn replace(&self, value: u64) -> u64 {
-                // Relaxed: as in `record`.
+                // Relaxed: as in `record`. Partner: `record`.
                 self.0.swap(value, Ordering::Relaxed)
             }
         }

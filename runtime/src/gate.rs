@@ -3,10 +3,11 @@
 //! | | [`StageGate`] | [`Latch`] | [`Countdown`] | [`ResettableLatch`] | [`Generations`] |
 //! |---|---|---|---|---|---|
 //! | answers | which stage are we in, may we go to the next? | has it happened? | have all *n* happened? | is it open, or was it since I came? | who does it this time? |
-//! | reading | wait-free, one load | wait-free, one load | wait-free, one load | wait-free, one load | wait-free, one load |
-//! | changing | one CAS, then a lock to wake | one swap, the first one locks | lock-free, the last one locks | lock-free to open, then a lock; wait-free to close | one CAS, the winner locks |
-//! | waiting | blocks, no lost wake-ups | same | same | same | same |
-//! | threads | any number | any number | any number | any number | any number |
+//! | progress of reading | wait-free, one load | wait-free, one load | wait-free, one load | wait-free, one load | wait-free, one load |
+//! | of changing | one CAS, then a lock to wake | one swap, the first one locks | lock-free, the last one locks | lock-free to open, then a lock; wait-free to close | one CAS, the winner locks |
+//! | of waiting | blocks, no lost wake-ups | same | same | same | same |
+//! | changers × waiters | many × many | many × many | many × many | many × many | many × many |
+//! | overflow | none | none | refuses below zero | openings wrap, see there | generations wrap, see there |
 //!
 //! **Visibility**: what a thread wrote before it changed one of these is visible to every thread
 //! that saw the change, by reading or by waiting. **Reclamation**: none. **Panics**: no type is
@@ -235,7 +236,7 @@ impl<S: Stage> StageGate<S> {
                 transition.from.index(),
                 transition.to.index(),
                 argued(Ordering::AcqRel, "gate-apply"),
-                Ordering::Acquire,
+                argued(Ordering::Acquire, "gate-refused"),
             )
             .map_err(|found| WrongStage { transition, found: S::ALL[found] })?;
         self.room.announce();
@@ -261,7 +262,11 @@ impl<S: Stage> StageGate<S> {
         self.room.wait(|| Some(self.current()).filter(|stage| holds(*stage)))
     }
 
-    /// Like [`wait_until`](Self::wait_until), but gives up after `timeout`.
+    /// Like [`wait_until`](Self::wait_until), but gives up after `timeout` and then returns `None`.
+    ///
+    /// # Panics
+    ///
+    /// If the predicate does; the gate stays usable.
     pub fn wait_until_timeout(&self, timeout: Duration, mut holds: impl FnMut(S) -> bool) -> Option<S> {
         self.room.wait_timeout(timeout, || Some(self.current()).filter(|stage| holds(*stage)))
     }
@@ -481,7 +486,7 @@ impl ResettableLatch {
         // Partners: `look`, `close`.
         let opened = self
             .word
-            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |word| {
+            .fetch_update(argued(Ordering::AcqRel, "resettable-open"), Ordering::Relaxed, |word| {
                 (word & OPEN == 0).then(|| word.wrapping_add(OPENING) | OPEN)
             })
             .is_ok();
@@ -495,7 +500,7 @@ impl ResettableLatch {
     pub fn close(&self) -> bool {
         // AcqRel: what came before the closing is visible to the next opener, and what came before
         // the opening to the caller. Partners: `open`, `look`.
-        self.word.fetch_and(!OPEN, Ordering::AcqRel) & OPEN != 0
+        self.word.fetch_and(!OPEN, argued(Ordering::AcqRel, "resettable-close")) & OPEN != 0
     }
 
     /// Whether the latch is open at the moment.
@@ -544,7 +549,7 @@ impl ResettableLatch {
     #[inline]
     fn look(&self) -> usize {
         // Acquire: what came before the opening is visible. Partner: `open`.
-        self.word.load(Ordering::Acquire)
+        self.word.load(argued(Ordering::Acquire, "resettable-look"))
     }
 }
 
@@ -624,7 +629,7 @@ impl Generations {
                 seen.0,
                 seen.0.wrapping_add(1),
                 argued(Ordering::AcqRel, "generation-claim"),
-                Ordering::Acquire,
+                argued(Ordering::Acquire, "generation-late"),
             )
             .is_ok();
         if claimed {
@@ -638,7 +643,7 @@ impl Generations {
         self.room.wait(|| Some(self.current()).filter(|current| *current != seen))
     }
 
-    /// Like [`wait_past`](Self::wait_past), but gives up after `timeout`.
+    /// Like [`wait_past`](Self::wait_past), but gives up after `timeout` and then returns `None`.
     pub fn wait_past_timeout(&self, seen: Generation, timeout: Duration) -> Option<Generation> {
         self.room.wait_timeout(timeout, || Some(self.current()).filter(|current| *current != seen))
     }
@@ -653,5 +658,30 @@ impl Default for Generations {
 impl fmt::Debug for Generations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Generations").field("current", &self.current().0).finish()
+    }
+}
+
+#[cfg(all(test, not(atomic_lint_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generations_wrap() {
+        let generations = Generations::new();
+        generations.current.store(usize::MAX, Ordering::Relaxed);
+        let last = generations.current();
+        assert!(generations.claim(last));
+        assert_eq!(generations.wait_past(last), Generation(0));
+        assert!(!generations.claim(last));
+    }
+
+    #[test]
+    fn openings_wrap() {
+        let latch = ResettableLatch::new();
+        latch.word.store(0_usize.wrapping_sub(OPENING), Ordering::Relaxed);
+        let arrival = latch.arrive();
+        assert!(latch.open() && latch.close());
+        assert_eq!(latch.arrive(), Arrival(0));
+        latch.wait_since(arrival);
     }
 }

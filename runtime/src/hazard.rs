@@ -111,12 +111,13 @@ impl Domain {
     pub fn hazard(&self) -> Hazard<'_> {
         // Acquire: the `next` fields and the slots were written before they were linked.
         // Partner: `add_slot`.
-        let mut slot = self.slots.load(Ordering::Acquire);
+        let mut slot = self.slots.load(argued(Ordering::Acquire, "hazard-slots"));
         // SAFETY: slots are freed only by `Domain::drop`, which the borrow of `self` excludes.
         while let Some(candidate) = unsafe { slot.as_ref() } {
             // Acquire: the former owner's last store to `protected` comes before ours.
             // Relaxed on failure: somebody else owns the slot. Partner: `Hazard::drop`.
-            let taken = candidate.is_taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
+            let order = argued(Ordering::Acquire, "hazard-take");
+            let taken = candidate.is_taken.compare_exchange(false, true, order, Ordering::Relaxed);
             if taken.is_ok() {
                 return Hazard { domain: self, slot: candidate };
             }
@@ -131,19 +132,21 @@ impl Domain {
             is_taken: AtomicBool::new(true),
             next: ptr::null_mut(),
         })));
-        // Relaxed: only compared and stored as a link, never dereferenced here.
+        // Relaxed: only compared and stored as a link, never dereferenced here. Partner: `add_slot` of
+        // another thread.
         let mut head = self.slots.load(Ordering::Relaxed);
         loop {
             // SAFETY: the slot is ours alone until the compare-and-swap links it.
             unsafe { &mut *slot }.next = head;
             // Release: publishes the slot and its link. Relaxed on failure: the new head is again
             // only stored as a link. Partners: `hazard`, `scan`.
-            match self.slots.compare_exchange_weak(head, slot, Ordering::Release, Ordering::Relaxed) {
+            let order = argued(Ordering::Release, "hazard-add-slot");
+            match self.slots.compare_exchange_weak(head, slot, order, Ordering::Relaxed) {
                 Ok(_) => break,
                 Err(current) => head = current,
             }
         }
-        // Relaxed: only tunes how often `retire` scans.
+        // Relaxed: only tunes how often `retire` scans. Partner: `retire`.
         self.slot_count.fetch_add(1, Ordering::Relaxed);
         // SAFETY: slots are freed only by `Domain::drop`, which the borrow of `self` excludes.
         unsafe { &*slot }
@@ -164,7 +167,8 @@ impl Domain {
         }
         let entry = Box::into_raw(Box::new(Retired { object: object.cast(), free: free::<T>, next: ptr::null_mut() }));
         // Relaxed: the counts only tune how often a scan runs; a scan that comes early or late is
-        // correct all the same. Counted before it is listed, so that the count is never short.
+        // correct all the same. Counted before it is listed, so that the count is never short. Partners:
+        // `add_slot`, `Unfreed::drop`.
         let waiting = self.retired_count.fetch_add(1, Ordering::Relaxed) + 1;
         // SAFETY: the entry is a list of one that is ours alone.
         unsafe { self.put_back(entry, entry) };
@@ -179,15 +183,16 @@ impl Domain {
     ///
     /// If a destructor panics; what it had not reached yet stays retired.
     pub fn reclaim(&self) -> usize {
-        // Acquire: the entries, and the unlinking that each retiring thread did before, come
-        // before the scan. Partner: `put_back`.
-        let list = self.retired.swap(ptr::null_mut(), Ordering::Acquire);
+        // Acquire: the entries, and the unlinking that each retiring thread did before, come before
+        // the scan. The fence below would do as well, but a sanitizer sees no fences. Partner:
+        // `put_back`.
+        let list = self.retired.swap(ptr::null_mut(), argued(Ordering::Acquire, "hazard-reclaim"));
         if list.is_null() {
             return 0;
         }
         // SeqCst: the unlinking comes before this fence, the scan after it; see the protocol on
         // the module's page. Partner: the fence in `Hazard::announce`.
-        if !weaken("hazard-scan") {
+        if !weaken("hazard-scan") && !weaken("hazard-reclaim") {
             fence(Ordering::SeqCst);
         }
         let protected = self.scan();
@@ -210,7 +215,7 @@ impl Domain {
     fn scan(&self) -> Vec<*mut ()> {
         let mut protected = Vec::new();
         // Acquire: the slots' links were written before they were linked. Partner: `add_slot`.
-        let mut slot = self.slots.load(Ordering::Acquire);
+        let mut slot = self.slots.load(argued(Ordering::Acquire, "hazard-scan-slots"));
         // SAFETY: slots are freed only by `Domain::drop`, which the borrow of `self` excludes.
         while let Some(current) = unsafe { slot.as_ref() } {
             // Acquire: a reader that let go of an object finished with it before we free it.
@@ -231,15 +236,20 @@ impl Domain {
     ///
     /// The entries are linked in that order and belong to the caller alone.
     unsafe fn put_back(&self, first: *mut Retired, last: *mut Retired) {
-        // Relaxed: only stored as a link, never dereferenced here.
+        // Relaxed: only stored as a link, never dereferenced here. Partner: `put_back` of another thread.
         let mut head = self.retired.load(Ordering::Relaxed);
         loop {
             // SAFETY: the entry is the caller's alone until the compare-and-swap links it.
             unsafe { (*last).next = head };
             // Release: publishes the entries and the unlinking before. Relaxed on failure: the new
             // head is again only stored as a link. Partner: `reclaim`.
-            // atomic-lint: allow(cas_loop_without_backoff) measured: a wait makes two threads at one word half as fast
-            match self.retired.compare_exchange_weak(head, first, Ordering::Release, Ordering::Relaxed) {
+            // atomic-lint: allow(cas_loop_without_backoff) measured: a wait makes two threads at one word anything from half to five times as fast
+            match self.retired.compare_exchange_weak(
+                head,
+                first,
+                argued(Ordering::Release, "hazard-retire"),
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return,
                 Err(current) => head = current,
             }
@@ -255,7 +265,7 @@ impl Default for Domain {
 
 impl fmt::Debug for Domain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Relaxed: two numbers for a human.
+        // Relaxed: two numbers for a human. Partners: `add_slot`, `retire`.
         f.debug_struct("Domain")
             .field("hazards", &self.slot_count.load(Ordering::Relaxed))
             .field("retired", &self.retired_count.load(Ordering::Relaxed))
@@ -278,6 +288,7 @@ struct FreeAll<'d>(&'d mut Domain);
 impl FreeAll<'_> {
     fn forget_hazards(&mut self) {
         // Relaxed, here and below: the domain is being dropped, so this thread is its only user.
+        // Partner: none.
         let mut slot = self.0.slots.load(Ordering::Relaxed);
         // SAFETY: slots are freed only by `FreeAll::drop`, which comes later.
         while let Some(current) = unsafe { slot.as_ref() } {
@@ -296,7 +307,7 @@ impl Drop for FreeAll<'_> {
     fn drop(&mut self) {
         // Finds nothing unless a destructor panicked before.
         self.free_retired();
-        // Relaxed: as in `forget_hazards`.
+        // Relaxed: as in `forget_hazards`. Partner: none.
         let mut slot = self.0.slots.swap(ptr::null_mut(), Ordering::Relaxed);
         while !slot.is_null() {
             // SAFETY: `add_slot` made the slot from a box, and the swap took the list once.
@@ -346,7 +357,7 @@ impl Drop for Unfreed<'_> {
             // SAFETY: `keep` linked the entries from `kept` to `last_kept`, and they are ours.
             unsafe { self.domain.put_back(self.kept, self.last_kept) };
         }
-        // Relaxed: tuning only; see `Domain::retire`.
+        // Relaxed: tuning only. Partner: `Domain::retire`.
         self.domain.retired_count.fetch_sub(self.freed, Ordering::Relaxed);
     }
 }
@@ -373,7 +384,8 @@ impl<'d> Hazard<'d> {
     /// other place that is protected from).
     #[inline]
     pub unsafe fn protect<'h, T>(&'h mut self, source: &AtomicPtr<T>) -> Option<&'h T> {
-        // Relaxed: a candidate; nothing is dereferenced until it has been confirmed.
+        // Relaxed: a candidate; nothing is dereferenced until it has been confirmed. Partner: whoever
+        // stores to `source`.
         let mut candidate = source.load(Ordering::Relaxed);
         loop {
             self.announce(candidate.cast());
@@ -408,7 +420,7 @@ impl<'d> Hazard<'d> {
     fn announce(&mut self, object: *mut ()) {
         // Release: accesses to the object that was protected before come before its end.
         // Partner: `Domain::scan`.
-        self.slot.protected.store(object, Ordering::Release);
+        self.slot.protected.store(object, argued(Ordering::Release, "hazard-move-on"));
         // SeqCst: the slot is written before this fence, the source read after it; see the
         // protocol on the module's page. Partner: the fence in `Domain::reclaim`.
         if !weaken("hazard-announce") {
@@ -421,7 +433,7 @@ impl Drop for Hazard<'_> {
     fn drop(&mut self) {
         self.reset();
         // Release: the store above comes before the next owner's. Partner: `Domain::hazard`.
-        self.slot.is_taken.store(false, Ordering::Release);
+        self.slot.is_taken.store(false, argued(Ordering::Release, "hazard-give-back"));
     }
 }
 
@@ -474,7 +486,8 @@ impl<'d, T: Send + Sync + 'static> HazardBox<'d, T> {
 
 impl<T: Send + Sync + 'static> Drop for HazardBox<'_, T> {
     fn drop(&mut self) {
-        // Relaxed: the box is being dropped, so no other thread uses the pointer's place.
+        // Relaxed: the box is being dropped, so no other thread uses the pointer's place. Partner: none,
+        // the owner of `&mut self` has seen every `store`.
         let object = self.object.load(Ordering::Relaxed);
         // SAFETY: nobody can load the object from here any more; readers that still hold it do so
         // through hazards of this domain.

@@ -6,6 +6,7 @@
 //! | threads | any number | any number | any number |
 //! | the initialiser | | runs in one thread at a time; again after a failure | same, per key |
 //! | after a failure | `None` | each waiter tries its own initialiser in turn | same, per key |
+//! | cost | one load | one load once there is a value, else a lock | a read lock, a hash and a clone of the value |
 //! | after a panic | `None` | as after a failure; not poisoned | same, per key |
 //!
 //! **Guarantee.** A value is stored at most once and never changes; of all initialisers that ran,
@@ -299,10 +300,13 @@ where
             return;
         }
         let mut entries = self.map.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let is_ours = entries.get(self.key).is_some_and(|found| Arc::ptr_eq(found, &self.once));
         // Clones are made under the map's lock only, so the count can't grow while it is held: two
         // means the map and this caller.
-        let is_ours = entries.get(self.key).is_some_and(|found| Arc::ptr_eq(found, &self.once));
-        if is_ours && Arc::strong_count(&self.once) == 2 {
+        let is_last = Arc::strong_count(&self.once) == 2 || weaken("keyed-once-leave");
+        // Somebody may have come, succeeded and gone since the look above.
+        let is_empty = self.once.get().is_none() || weaken("keyed-once-recheck");
+        if is_ours && is_last && is_empty {
             entries.remove(self.key);
         }
     }

@@ -16,7 +16,7 @@ pub(crate) fn current() -> usize {
 
     #[cold]
     fn assign(lane: &Cell<usize>) -> usize {
-        // Relaxed: an id allocator; the RMW alone keeps the numbers apart.
+        // Relaxed: an id allocator; the RMW alone keeps the numbers apart. Partner: itself.
         let next = NEXT.fetch_add(1, Ordering::Relaxed) & (usize::MAX >> 1);
         lane.set(next);
         next

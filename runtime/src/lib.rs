@@ -45,51 +45,67 @@
 //!
 //! # Proof
 //!
-//! Every structure has loom models, and every ordering that they rest on can be weakened by name:
-//! a test plants each such mistake and expects its model to fail. `cargo test -p atomic-lint` runs
-//! the models, recorded histories against sequential models, and property tests; `proof.sh` adds
-//! ThreadSanitizer, the instructions of the hot operations and how many of them run.
+//! Every structure with atomics of its own has loom models, and every ordering above `Relaxed` can be
+//! weakened by name: a test plants each such mistake and expects a model to fail in the way that it
+//! names (one mistake that loom can't show is left to ThreadSanitizer). Every ordering's comment names
+//! its partner; a test asks for that too. `cargo test -p atomic-lint` runs the models, recorded
+//! histories against sequential models, and property tests; `proof.sh` adds ThreadSanitizer, the
+//! instructions of the hot operations and how many of them run.
 //!
 //! # Speed
 //!
-//! Two threads pinned to two cores, medians as ratios to the type of this crate, from
-//! `cargo bench -p atomic-lint --bench peers` on an x86-64 virtual machine that had other work to
-//! do; larger is slower than this crate:
+//! ```text
+//! cargo bench -p atomic-lint --bench peers          # every row, two minutes
+//! cargo bench -p atomic-lint --bench peers -- ring  # rows with "ring" in their name
+//! ```
+//!
+//! Two threads pinned to two cores of an x86-64 virtual machine that had other work to do. Each number
+//! is a ratio to the type of this crate: larger is slower than it. Two numbers are what five runs lay
+//! between; a single one is their median, and none of them was more than a quarter away from it.
 //!
 //! | row | this crate | beside it |
 //! |---|---|---|
-//! | two counters | [`Padded`] | on one line 3.6 |
-//! | count | [`ShardedCounter`] | fast-counter 1.05, one `fetch_add` 4.2, `Mutex` 16 |
-//! | add ones | [`FloatCounter`] | prometheus 3.0 |
-//! | count alone, others read | [`SingleWriter`] | `fetch_add` 6.6 |
-//! | maximum | [`AtomicMax`] | `fetch_max` 24 |
-//! | mostly set bits | [`AtomicBitSet`] | `fetch_or` 21 |
-//! | choose in turn | [`RoundRobin`] | a shared index 4.4 |
-//! | read 24 bytes | [`SeqLock`] | seqlock 1.2, `RwLock` 9.3 |
-//! | write 24 bytes | [`SeqLock`] | seqlock 3.2, `RwLock` 3.2 |
-//! | read a pair | [`Packed`] | two atomics, torn 1.3, [`SeqLock`] 1.5, `Mutex` 17 |
-//! | change a pair | [`Packed`] | `Mutex` 1.2, by two threads 5 |
-//! | take a slot, give it back | [`FreeList`] | `ArrayQueue` 1.1, by two threads 3–14, `Mutex<Vec>` 1.03 and 25 |
-//! | share a stack, two threads | [`Stack`] | `Mutex<Vec>` 3–8 |
-//! | share a queue, two threads | [`Queue`] | `Mutex<VecDeque>` 3–9 |
-//! | take an object, give it back | [`Pool`] | `ArrayQueue` 1.0–1.3, zeroing 16 KiB 4–29 |
-//! | read what is published, two readers | [`Snapshot`] | `RwLock` 9.7; its cached reader 0.13 |
+//! | two counters | [`Padded`] | on one line 3.5 |
+//! | count | [`ShardedCounter`] | fast-counter 1.04, one `fetch_add` 4.3, `Mutex` 13–24 |
+//! | add ones | [`FloatCounter`] | prometheus 2.9–4.0 |
+//! | count alone, others read | [`SingleWriter`] | `fetch_add` 4.2–6.8 |
+//! | maximum | [`AtomicMax`] | `fetch_max` 14–24 |
+//! | mostly set bits | [`AtomicBitSet`] | `fetch_or` 11–21 |
+//! | choose in turn | [`RoundRobin`] | a shared index 3.7–5.7 |
+//! | read 24 bytes | [`SeqLock`] | seqlock 1.0–1.2, `RwLock` 5–9 |
+//! | read 24 or 64 bytes into memory | [`SeqLock`] | seqlock 1.0, `RwLock` 4.5–6 |
+//! | write 24 bytes | [`SeqLock`] | seqlock 2.4–3.3, `RwLock` 2.4–3.3 |
+//! | read a pair | [`Packed`] | two atomics, torn 1.0–1.3, [`SeqLock`] 1.1–1.9, `Mutex` 10–17 |
+//! | change a pair | [`Packed`] | `Mutex` 1.4, by two threads 2–7 |
+//! | take a slot, give it back | [`FreeList`] | `ArrayQueue` 1.1, by two threads 4–19, `Mutex<Vec>` 1.03 and 18 |
+//! | share a stack, two threads | [`Stack`] | `Mutex<Vec>` 2.4–8 |
+//! | share a queue, two threads | [`Queue`] | `Mutex<VecDeque>` 1.4–9 |
+//! | take an object, give it back | [`Pool`] | `ArrayQueue` 1.2, by two threads 0.9–1.7, zeroing 16 KiB 2–30 |
+//! | read what is published, two readers | [`Snapshot`] | arc-swap 1.0, `RwLock` 5–10; its cached reader 0.12 |
 //! | admit | [`TokenBucket`] | governor, by the same clock 1.0 |
-//! | a length | [`Mirrored`] | lock and `len` 18 |
-//! | hand over | [`spsc`] | rtrb 1.07, ringbuf 1.05–1.14, `sync_channel` 7–20 |
-//! | hand over in batches | [`spsc`] | rtrb 1.2 |
+//! | a length | [`Mirrored`] | lock and `len` 10–18 |
+//! | pass what is open or there | [`Latch`], [`RetryOnce`] | `Mutex` 55–125, `OnceLock` 1.7–2.2 |
+//! | hand over | [`spsc`] | rtrb 0.9–1.3, ringbuf 0.8–1.5, `sync_channel` 2–20 |
+//! | hand over in batches | [`spsc`] | rtrb 0.9–1.1 |
 //!
-//! What doesn't win: [`Backoff`] in a compare-and-swap loop (0.55: twice as slow as without), 128
-//! bytes instead of 64 on this machine (1.0), [`ShardedCounter`] for one thread (1.1),
-//! [`FloatCounter`] for fractions (1.0), a look first where every value is news ([`AtomicMax`] 0.87,
-//! [`AtomicBitSet`] 0.96), [`RefCount`] beside `Arc` (0.95, [`try_acquire`](RefCount::try_acquire)
-//! 0.75), [`SpinLock`] beside a loop of bare swaps while no holder is preempted (1.0), and
-//! [`SeqLock`] where the copy goes to memory instead of registers (0.5: atomic words can't be copied
-//! by vector instructions). [`Stack`] and [`Queue`] pay a pin for every pop: on one thread they are
-//! slower than `SegQueue` (0.7 and 0.8), whose pops wait for a suspended push, and than a mutex around
-//! `Vec` or `VecDeque` (0.7); two threads that fight over one of them get less through than over a
-//! `SegQueue` (0.3–0.7). One thread at a [`FreeList`] is slower than at an [`AtomicBitSet`] (0.8), and
-//! a [`Pool`] that nobody contends for loses to a `Mutex<Vec>` (0.7).
+//! What doesn't win:
+//!
+//! - [`Stack`] and [`Queue`] pay a pin for every pop, since no thread may wait for a suspended one. A
+//!   [`SegQueue`](queue::SegQueue), whose pops do wait, takes 0.7–1.0 and 0.8 of the time on one thread,
+//!   and 0.3–0.7 when two threads fight over it; a mutex around `Vec` or `VecDeque` 0.6–0.7 on one
+//!   thread. With one guard for 64 pops the first difference is gone (0.9–1.1), the second isn't
+//!   (0.35–0.8).
+//! - One thread at a [`FreeList`] takes longer than at an [`AtomicBitSet`] (0.82), and one at a [`Pool`]
+//!   longer than at a `Mutex<Vec>` (0.76).
+//! - A look first where every value is news: [`AtomicMax`] 0.85, [`AtomicBitSet`] 0.97.
+//! - [`TokenBucket`] says with each refusal how long to wait, governor when asked: 0.95.
+//! - [`MonotonicClock`] turns an `Instant` into a number: 0.9.
+//! - [`RefCount`] beside `Arc` 0.9–1.3, [`try_acquire`](RefCount::try_acquire) 0.77.
+//! - [`Snapshot::update`](Snapshot::update) beside arc-swap's own 0.85–1.04.
+//! - [`Backoff`] in a compare-and-swap loop: from 0.55 on one day to 5 on another. Nothing to count on.
+//! - No difference: 128 bytes between words instead of 64, [`ShardedCounter`] for one thread,
+//!   [`FloatCounter`] for fractions, [`SpinLock`] beside a loop of bare swaps while no holder is
+//!   preempted.
 //!
 //! # Features
 //!

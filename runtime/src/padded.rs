@@ -40,7 +40,7 @@
 //!
 //! Around data that one thread uses at a time, that is written rarely, or of which there are
 //! millions: padding then costs cache space and buys nothing. Two threads that count in words on
-//! one line take 3.6 times as long as in padded ones; with 64 bytes between the words instead of
+//! one line take 3.5 times as long as in padded ones; with 64 bytes between the words instead of
 //! 128 there was no difference on the machine measured
 //! (`cargo bench -p atomic-lint --bench peers -- padd`).
 

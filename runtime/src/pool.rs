@@ -6,8 +6,8 @@
 //! | takers × givers | many × many |
 //! | reclamation | objects that find the pool full are dropped; the rest with the pool |
 //! | empty | [`Pool::take`] makes a new object, [`Pool::try_take`] returns `None` |
-//! | full | the object that comes back is dropped |
-//! | panics | an object whose user panicked is dropped, not reused; a resetter that panics loses that object only |
+//! | full, or of capacity zero | the object that comes back is dropped |
+//! | panics | an object whose user panicked is dropped, not reused (without `std` it can't be told and goes back); a resetter that panics loses that object only |
 //! | cost | a CAS to take and a CAS to give back |
 //! | needs | `alloc` |
 //!
@@ -33,11 +33,11 @@
 //! # When not to use it
 //!
 //! For small objects the allocator is a pool already, with a cache per thread: a fresh vector of 64
-//! bytes takes 0.8 of the time of an object from the pool, by two threads a tenth; the pool costs
-//! what the `ArrayQueue` below it does. One of 16 KiB that must be zeroed takes 25 to 29 times as
-//! long, by two threads 4 to 7 times. A `Mutex<Vec<T>>` does the same in 0.7 of the time while nobody
-//! contends for it, and takes twice as long when somebody does, more if a thread that holds the lock
-//! is suspended (`cargo bench -p atomic-lint --bench peers -- pool`).
+//! bytes takes 0.9 of the time of an object from the pool, by two threads a tenth; the pool costs
+//! what the `ArrayQueue` below it does. One of 16 KiB that must be zeroed takes 15 to 30 times as
+//! long, by two threads 2 to 14 times. A `Mutex<Vec<T>>` does the same in 0.76 of the time while
+//! nobody contends for it, takes up to three times as long when somebody does, and more if a thread
+//! that holds the lock is suspended (`cargo bench -p atomic-lint --bench peers -- pool`).
 
 use core::fmt;
 use core::mem::ManuallyDrop;

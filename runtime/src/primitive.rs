@@ -164,7 +164,8 @@ impl Exclusive for AtomicBool {
     fn exclusive(&mut self) -> bool {
         #[cfg(not(atomic_lint_loom))]
         return *self.get_mut();
-        // Relaxed: nobody else can reach it, so the last store is the only one left to see.
+        // Relaxed: nobody else can reach it, so the last store is the only one left to see. Partner:
+        // none.
         #[cfg(atomic_lint_loom)]
         return self.load(Ordering::Relaxed);
     }

@@ -60,10 +60,12 @@
 //! queues that this module re-exports: in a [`SegQueue`] a pop waits for the push that has claimed
 //! its slot, so that neither pins, and an [`ArrayQueue`] is bounded and never allocates. For one
 //! producer and one consumer take [`spsc`](crate::spsc). Measured, a push and a pop on one thread
-//! take 1.25 times as long as in `SegQueue`, and 1.35 times as long as with a `Mutex<VecDeque>`; the
-//! pin is a quarter of it. Two threads at once take a third to a ninth of the time with the mutex,
-//! and 1.5 to 3.5 times that of `SegQueue`. A guard held for both saves nothing: to see that it is of
-//! the right collector takes as long as a pin (`cargo bench -p atomic-lint --bench peers -- queue`).
+//! take 1.25 times as long as in `SegQueue`, and 1.4 times as long as with a `Mutex<VecDeque>`; the
+//! pin is a quarter of it. Two threads at once take a ninth to two thirds of the time with the mutex,
+//! and 1.4 to 4 times that of `SegQueue`, the more the busier the machine is. Where many are popped at
+//! once, [`pop_with`](Queue::pop_with) shares a pin: 64 pops under one guard take no longer than from a
+//! `SegQueue` on one thread, by two 1.3 to 2.9 times as long
+//! (`cargo bench -p atomic-lint --bench peers -- queue`).
 //! None of them waits for a value: for blocking use a channel.
 
 pub use crossbeam_queue::{ArrayQueue, SegQueue};
@@ -240,7 +242,20 @@ impl<T> Queue<T> {
         self.pop_pinned(&guard)
     }
 
-    /// Takes the oldest value under a guard that the caller holds, which saves a pin per call and costs a look at its collector.
+    /// Takes the oldest value under a guard that the caller holds.
+    ///
+    /// For several pops in a row: it saves a pin per call and costs a look at the guard's collector. No
+    /// garbage is freed while the guard lives, so don't keep it.
+    ///
+    #[cfg_attr(feature = "std", doc = "```")]
+    #[cfg_attr(not(feature = "std"), doc = "```ignore")]
+    /// use atomic_lint::{epoch, Queue};
+    ///
+    /// let queue = Queue::from_iter(0..3);
+    /// let guard = epoch::pin();
+    /// let all: Vec<_> = std::iter::from_fn(|| queue.pop_with(&guard)).collect();
+    /// assert_eq!(all, [0, 1, 2]);
+    /// ```
     ///
     /// # Panics
     ///
@@ -254,7 +269,7 @@ impl<T> Queue<T> {
 
     #[inline]
     fn push_by<G: Borrow<Guard>>(&self, mut value: T, pin: impl Fn() -> G) {
-        // Relaxed, here and on failure below: only compared.
+        // Relaxed, here and on failure below: only compared. Partners: `push_by`, `swing_tail`.
         let mut tail = Position::from_word(self.tail.load(Ordering::Relaxed));
         let mut backoff = Backoff::new();
         loop {
@@ -280,7 +295,7 @@ impl<T> Queue<T> {
                     Ok(()) => return,
                     Err(refused) => {
                         value = refused;
-                        // Relaxed: only compared.
+                        // Relaxed: only compared. Partners: `push_by`, `swing_tail`.
                         tail = Position::from_word(self.tail.load(Ordering::Relaxed));
                     }
                 },
@@ -301,9 +316,10 @@ impl<T> Queue<T> {
         block.life.assert();
         let slot = &block.slots[place.index()];
         slot.put(value);
-        // Release: publishes the value. Acquire on failure: the pop that skipped the slot counted
-        // this push as a user of the block before. Partners: `pop_pinned`, `skip`.
-        match slot.state.compare_exchange(EMPTY, FULL, argued(Ordering::Release, "queue-push"), Ordering::Acquire) {
+        // Release: publishes the value. Relaxed on failure: this push reads nothing but its own value,
+        // and that it is counted as a user of the block follows from the count alone, see `skip`.
+        // Partners: `pop_pinned`, `skip`.
+        match slot.state.compare_exchange(EMPTY, FULL, argued(Ordering::Release, "queue-push"), Ordering::Relaxed) {
             Ok(_) => Ok(()),
             Err(_) => {
                 block.life.assert();
@@ -320,7 +336,7 @@ impl<T> Queue<T> {
     #[cold]
     fn push_to_new_block(&self, value: T, _guard: &Guard) -> Result<(), (T, Position<Block<T>>)> {
         // Acquire: the last block is dereferenced. Partner: `swing_tail`.
-        let tail = Position::from_word(self.tail.load(Ordering::Acquire));
+        let tail = Position::from_word(self.tail.load(argued(Ordering::Acquire, "queue-tail")));
         if tail.index() < SLOTS {
             return Err((value, tail));
         }
@@ -334,7 +350,7 @@ impl<T> Queue<T> {
             ptr::null_mut(),
             new,
             argued(Ordering::Release, "queue-link"),
-            Ordering::Acquire,
+            argued(Ordering::Acquire, "queue-link-lost"),
         ) {
             Ok(_) => {
                 self.swing_tail(tail, new);
@@ -347,7 +363,7 @@ impl<T> Queue<T> {
                     let new = Box::from_raw(new);
                     new.slots[0].take()
                 };
-                // Relaxed: only compared.
+                // Relaxed: only compared. Partners: `push_by`, `swing_tail`.
                 Err((value, Position::from_word(self.tail.load(Ordering::Relaxed))))
             }
         }
@@ -400,11 +416,12 @@ impl<T> Queue<T> {
     /// Moves `head` past a slot; whether it was this thread that did.
     #[inline(always)]
     fn advance(&self, head: Position<Block<T>>) -> bool {
-        // Release: the next pop sees what this one has seen, above all who uses the block because of
-        // a skip. Relaxed on failure: the caller reads everything again. Partner: the load of `head`
-        // in `pop_pinned`.
+        // Release: the next pop sees what this one has seen, above all that the push into the slot is
+        // done with the block. That push isn't pinned, and whoever leaves the block retires it.
+        // Relaxed on failure: the caller reads everything again. Partner: the load of `head` in
+        // `pop_pinned`.
         let (from, to) = (head.word(), head.next().word());
-        self.head.compare_exchange(from, to, Ordering::Release, Ordering::Relaxed).is_ok()
+        self.head.compare_exchange(from, to, argued(Ordering::Release, "queue-advance"), Ordering::Relaxed).is_ok()
     }
 
     /// Takes the slot away from the push that has claimed it and is held up, so that nobody waits
@@ -417,10 +434,11 @@ impl<T> Queue<T> {
         if !weaken("queue-skip") && !block.users.try_acquire() {
             return;
         }
-        // Release: the push that finds its slot skipped finds itself counted. Relaxed on failure:
-        // the slot is looked at again. Partner: `publish`.
-        let skipped =
-            block.slots[head.index()].state.compare_exchange(EMPTY, SKIPPED, Ordering::Release, Ordering::Relaxed);
+        // Relaxed: the push that finds its slot skipped has been counted, whatever it sees of the
+        // count: had the count reached zero before, the line above would have refused. Relaxed on
+        // failure: the slot is looked at again. Partner: `publish`.
+        let slot = &block.slots[head.index()];
+        let skipped = slot.state.compare_exchange(EMPTY, SKIPPED, Ordering::Relaxed, Ordering::Relaxed);
         if skipped.is_err() && !weaken("queue-skip") {
             self.leave(head.block(), guard);
         }
@@ -439,7 +457,7 @@ impl<T> Queue<T> {
         // Relaxed: only compared. By coherence it is no older than what the pop that moved `head`
         // into this block had seen, so if it isn't the end of this block it lies beyond. Partner:
         // `swing_tail`.
-        if self.tail.load(Ordering::Relaxed) == head.word() {
+        if self.tail.load(Ordering::Relaxed) == head.word() && !weaken("queue-overtake") {
             self.swing_tail(head, next);
         }
         // Release: hands on that `tail` lies beyond the old block. Relaxed on failure: the caller
@@ -447,10 +465,10 @@ impl<T> Queue<T> {
         let moved = self.head.compare_exchange(
             head.word(),
             Position::new(next, 0).word(),
-            Ordering::Release,
+            argued(Ordering::Release, "queue-enter"),
             Ordering::Relaxed,
         );
-        if moved.is_ok() {
+        if moved.is_ok() || weaken("queue-leave-twice") {
             self.leave(head.block(), guard);
         }
         true
@@ -478,6 +496,10 @@ impl<T> Queue<T> {
         if users.release() {
             // SAFETY: as above; nobody else ends the block's life.
             unsafe { (*block).life.end() };
+            // In a model: the page says that `head` never passes `tail`. Relaxed: by coherence it is no
+            // older than what the pop that left the block had seen. Partner: `swing_tail`.
+            #[cfg(atomic_lint_loom)]
+            assert_ne!(Position::from_word(self.tail.load(Ordering::Relaxed)).block(), block, "`tail` is left behind");
             // SAFETY: the block is a box, `head` and `tail` lie beyond it, the last user leaves
             // once, the threads that can still reach it are pinned, and dropping it drops no value.
             unsafe { epoch::retire(guard, block) };
@@ -486,7 +508,8 @@ impl<T> Queue<T> {
 
     fn pop_exclusive(&mut self) -> Option<T> {
         loop {
-            // Relaxed, here and below: the exclusive borrow orders every earlier operation.
+            // Relaxed, here and below: the exclusive borrow orders every earlier operation. Partner:
+            // none.
             let head = Position::from_word(self.head.load(Ordering::Relaxed));
             // SAFETY: the block at `head` is a live box.
             let block: &Block<T> = unsafe { &*head.block() };
@@ -522,7 +545,7 @@ impl<T> Queue<T> {
     pub fn is_empty(&self) -> bool {
         let _guard = self.domain.pin();
         // Acquire: the block is dereferenced. Partners: `advance`, `enter_next_block`.
-        let head = Position::from_word(self.head.load(Ordering::Acquire));
+        let head = Position::from_word(self.head.load(argued(Ordering::Acquire, "queue-is-empty")));
         // SAFETY: the guard was pinned before the load, and blocks are retired after `head` has
         // moved on.
         let block: &Block<T> = unsafe { &*head.block() };
@@ -565,7 +588,7 @@ impl<T> Drop for Queue<T> {
         impl<T> Drop for Rest<'_, T> {
             fn drop(&mut self) {
                 while self.0.pop_exclusive().is_some() {}
-                // Relaxed: the exclusive borrow orders every earlier operation.
+                // Relaxed: the exclusive borrow orders every earlier operation. Partner: none.
                 let last = Position::from_word(self.0.head.load(Ordering::Relaxed)).block();
                 // SAFETY: the block at `head` is a live box and the queue is never used again.
                 drop(unsafe { Box::from_raw(last) });

@@ -98,7 +98,8 @@ impl<T> RoundRobin<T> {
             lane.store(turn.wrapping_add(1), Ordering::Relaxed);
             turn
         } else {
-            // Relaxed: the items are shared from the start; the RMW alone keeps turns apart.
+            // Relaxed: the items are shared from the start; the RMW alone keeps turns apart. Partner:
+            // itself.
             lane.fetch_add(1, Ordering::Relaxed)
         };
         &self.items[turn % self.items.len()]

@@ -69,7 +69,7 @@
 //! # When not to use it
 //!
 //! With a second writer, however rare, or for a value that readers also change: then the RMW is
-//! what makes it right, at 6.6 times the price
+//! what makes it right, at 6.5 times the price
 //! (`cargo bench -p atomic-lint --bench peers -- single`).
 
 use crate::primitive::{argued, AtomicBool, Ordering};
@@ -224,7 +224,7 @@ impl<A: Atomic> Writer<'_, A> {
     #[inline]
     #[must_use]
     pub fn get(&self) -> A::Value {
-        // Relaxed: reads what this writer stored, or what `claim` made visible.
+        // Relaxed: reads what this writer stored, or what `claim` made visible. Partner: `set`.
         self.atomic.load(Ordering::Relaxed)
     }
 
@@ -263,7 +263,7 @@ impl<A: Atomic> Reader<'_, A> {
     pub fn load(&self) -> A::Value {
         // Acquire: what the writer did before it stored this value is visible; pairs with the
         // Release store in `Writer::set`.
-        self.atomic.load(Ordering::Acquire)
+        self.atomic.load(argued(Ordering::Acquire, "single-writer-load"))
     }
 }
 

@@ -48,12 +48,12 @@
 //!
 //! Where nodes are allocated one by one: [`Stack`](crate::Stack). Where the slots number a few
 //! dozen: [`AtomicBitSet::insert_any`](crate::AtomicBitSet::insert_any) is simpler, and on one thread
-//! 1.2 times as fast; by two it is 4 to 7 times as slow.
+//! 1.2 times as fast; by two it is 3 to 7 times as slow.
 //!
 //! With one lane, or with less than 16 slots, all threads change one word: two that do nothing but
 //! take and give back are then no faster than with a `Mutex<Vec>`, beside which two lanes are more
 //! than 10 times as fast, as they are beside an `ArrayQueue` of indices when the machine is busy and
-//! 3 times when it isn't (`cargo bench -p atomic-lint --bench peers -- slots`).
+//! 4 times when it isn't (`cargo bench -p atomic-lint --bench peers -- slots`).
 
 #[cfg(target_has_atomic = "64")]
 use crate::primitive::AtomicU64;
@@ -141,7 +141,7 @@ impl TaggedIndex {
                 current.to_bits(),
                 new.to_bits(),
                 argued(Ordering::AcqRel, "tagged-replace"),
-                Ordering::Acquire,
+                argued(Ordering::Acquire, "tagged-refused"),
             )
             .map(|_| new)
             .map_err(Tagged::from_bits)
@@ -194,13 +194,13 @@ impl<T> TaggedPtr<T> {
     pub fn replace(&self, current: (*mut T, usize), new: (*mut T, usize)) -> Result<(), (*mut T, usize)> {
         // AcqRel: publishes what the new pointer leads to, and sees what the old one does; pairs
         // with the Acquire load in `load` and with itself.
-        // Acquire on failure: the caller goes on with what it finds.
+        // Acquire on failure: the caller goes on with what it finds. Partner: `replace`.
         self.0
             .compare_exchange(
                 join(current),
                 join(new),
                 argued(Ordering::AcqRel, "tagged-ptr-replace"),
-                Ordering::Acquire,
+                argued(Ordering::Acquire, "tagged-ptr-refused"),
             )
             .map(|_| ())
             .map_err(split)

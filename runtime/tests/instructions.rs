@@ -16,7 +16,7 @@ use std::process::Command;
 const TIMES: u64 = 1000;
 
 /// Instructions that one operation may take, `ret` included; a tenth more is a compiler's whim.
-const LIMITS: [(&str, u64); 13] = [
+const LIMITS: [(&str, u64); 21] = [
     ("seqlock_read", 14),
     ("seqlock_write", 22),
     ("counter_add", 2),
@@ -30,6 +30,14 @@ const LIMITS: [(&str, u64); 13] = [
     ("refcount_release", 8),
     ("snapshot_load", 60),
     ("snapshot_reader_load", 14),
+    ("stack_push", 46),
+    ("stack_pop", 84),
+    ("queue_push", 54),
+    ("queue_pop", 94),
+    ("free_list_take", 33),
+    ("free_list_give_back", 39),
+    ("bucket_try_take", 40),
+    ("latch_wait", 4),
 ];
 
 #[test]

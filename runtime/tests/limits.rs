@@ -41,6 +41,7 @@ fn tokens_come_back_one_by_one() {
     assert_eq!(bucket.try_take_many(4, SECOND), Err(Refused::ExceedsBurst));
     assert_eq!(bucket.try_take_many(u32::MAX, SECOND), Err(Refused::ExceedsBurst));
     assert_eq!(bucket.try_take_many(0, SECOND), Ok(()));
+    assert_eq!(bucket.try_take_many(0, 0), Ok(()), "whatever the clock does");
 }
 
 #[test]
@@ -87,6 +88,12 @@ fn end_of_time_admits_nothing_more() {
     assert!(bucket.try_take(end - 25).is_ok());
     assert!(bucket.try_take(end - 25).is_ok());
     assert!(bucket.try_take(end - 25).is_err());
+    let throttle = Throttle::new(Duration::from_nanos(10));
+    assert_eq!([throttle.check(end - 5), throttle.check(end - 1), throttle.check(end)], [Some(0), None, Some(1)]);
+    assert_eq!(throttle.check(end), Some(0));
+    let debouncer = Debouncer::new(Duration::from_nanos(10));
+    debouncer.touch(end - 5);
+    assert!(!debouncer.poll(end - 1) && debouncer.poll(end) && !debouncer.poll(end));
 }
 
 #[test]

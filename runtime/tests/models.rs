@@ -53,11 +53,55 @@ fn every_planted_mistake_belongs_to_a_model() {
     let unknown: Vec<_> = caught.difference(&planted).collect();
     assert!(unknown.is_empty(), "models catch what nobody plants: {unknown:?}");
     // What ThreadSanitizer catches is a proof too.
-    for_each_source(&package.join("tests/tsan"), &mut |text| {
-        caught.extend(text.split('"').skip(1).step_by(2).map(String::from));
-    });
+    let sanitized = std::fs::read_to_string(package.join("tests/tsan.rs")).expect("the list is there");
+    let list = sanitized.split("const PLANTED").nth(1).and_then(|rest| rest.split("];").next()).unwrap_or_default();
+    caught.extend(list.split('"').skip(1).step_by(2).map(String::from));
     let escaped: Vec<_> = planted.difference(&caught).collect();
     assert!(escaped.is_empty(), "nothing catches {escaped:?}");
+}
+
+/// An ordering does nothing alone: the comment beside it names the operation that it works with.
+#[test]
+fn every_ordering_names_its_partner() {
+    for_each_ordering(&mut |file, lines, line| {
+        let function = (0..=line).rev().find(|above| lines[*above].contains("fn ")).unwrap_or(0);
+        let comments = || lines[function..line].iter().filter(|line| line.trim_start().starts_with("//"));
+        let names = comments().any(|line| line.contains("artner") || line.contains("pairs with"));
+        assert!(names, "{file}:{}: {} has no partner", line + 1, lines[line].trim());
+    });
+}
+
+/// Every ordering above Relaxed can be weakened by name, so that the test above asks for the proof
+/// that notices.
+#[test]
+fn every_ordering_above_relaxed_is_planted() {
+    let above = |line: &str| ["Acquire", "Release", "AcqRel", "SeqCst"].iter().any(|order| line.contains(order));
+    for_each_ordering(&mut |file, lines, line| {
+        // A fence is left out as a whole, by a branch a few lines above.
+        let near = lines[line.saturating_sub(16)..=line].join("\n");
+        let is_planted = lines[line].contains("argued(") || near.contains("weaken(");
+        assert!(!above(lines[line]) || is_planted, "{file}:{}: {} can't be weakened", line + 1, lines[line].trim());
+    });
+}
+
+/// Calls `each` for every line of code with an ordering that isn't a mistake on purpose.
+fn for_each_ordering(each: &mut dyn FnMut(&str, &[&str], usize)) {
+    let mut orderings = 0;
+    for_each_file(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut |path, text| {
+        let code = text.split("#[cfg(all(test").next().unwrap_or_default();
+        let lines: Vec<&str> = code.lines().collect();
+        for (number, line) in lines.iter().enumerate() {
+            let is_code = !line.trim_start().starts_with("//") && !line.contains("use ");
+            let on_purpose = lines[number.saturating_sub(4)..number].iter().any(|line| line.contains("on purpose"));
+            // `argued` itself chooses between an ordering and Relaxed.
+            let is_tool = path.ends_with("primitive.rs");
+            if is_code && line.contains("Ordering::") && !on_purpose && !is_tool {
+                orderings += 1;
+                each(&path.display().to_string(), &lines, number);
+            }
+        }
+    });
+    assert!(orderings > 150, "the search found too little: {orderings}");
 }
 
 /// The literal in the rest of the argument list, for each place where `start` stands.
@@ -70,12 +114,16 @@ fn names_after(text: &str, start: &str) -> Vec<String> {
 }
 
 fn for_each_source(folder: &Path, each: &mut dyn FnMut(&str)) {
+    for_each_file(folder, &mut |_, text| each(text));
+}
+
+fn for_each_file(folder: &Path, each: &mut dyn FnMut(&Path, &str)) {
     for entry in std::fs::read_dir(folder).expect("the folder is there") {
         let path = entry.expect("the folder can be listed").path();
         if path.is_dir() {
-            for_each_source(&path, each);
+            for_each_file(&path, each);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            each(&std::fs::read_to_string(&path).expect("sources are text"));
+            each(&path, &std::fs::read_to_string(&path).expect("sources are text"));
         }
     }
 }

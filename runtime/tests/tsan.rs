@@ -17,13 +17,14 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// Entry of `tests/tsan/stress.rs`, and a mistake in it that the sanitizer sees.
-const PLANTED: [(&str, &str); 23] = [
+const PLANTED: [(&str, &str); 24] = [
     ("planted", ""),
     ("stack", "stack-push"),
     ("stack", "stack-pop"),
     ("queue", "queue-push"),
     ("queue", "queue-pop"),
     ("hazard", "hazard-let-go"),
+    ("hazard", "hazard-move-on"),
     ("hazard", "hazard-swap"),
     ("gate", "gate-apply"),
     ("gate", "gate-look"),

@@ -42,6 +42,35 @@ fn seqlock(table: &mut Table) {
         ],
     );
 
+    table.row(
+        "seqlock: read 24 bytes into memory, nobody writes",
+        vec![
+            alone("SeqLock", OPERATIONS, |n| {
+                repeat(n, |_| _ = black_box(&mut ours.read()));
+            }),
+            alone("seqlock crate (its volatile copy is a race)", OPERATIONS, |n| {
+                repeat(n, |_| _ = black_box(&mut peer.read()));
+            }),
+            alone("RwLock", OPERATIONS, |n| {
+                repeat(n, |_| _ = black_box(&mut read_lock()));
+            }),
+        ],
+    );
+
+    let large = SeqLock::new([1_u64; 8]);
+    let large_peer = seqlock::SeqLock::new([1_u64; 8]);
+    table.row(
+        "seqlock: read 64 bytes into memory, nobody writes",
+        vec![
+            alone("SeqLock", OPERATIONS, |n| {
+                repeat(n, |_| _ = black_box(&mut large.read()));
+            }),
+            alone("seqlock crate (its volatile copy is a race)", OPERATIONS, |n| {
+                repeat(n, |_| _ = black_box(&mut large_peer.read()));
+            }),
+        ],
+    );
+
     let pause = || (0..200).for_each(|_| std::hint::spin_loop());
     table.row(
         "seqlock: read 24 bytes beside a writer",

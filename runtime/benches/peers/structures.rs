@@ -40,6 +40,22 @@ macro_rules! both_rows {
     };
 }
 
+const IN_A_BATCH: std::ops::Range<u64> = 0..64;
+
+/// The same where one operation is a batch.
+macro_rules! batch_rows {
+    ($table:expr, $name:literal, $($contestant:literal => $job:expr),+ $(,)?) => {
+        $table.row(
+            concat!($name, ", one thread"),
+            vec![$(alone($contestant, OPERATIONS / 64, |n| (0..n).for_each(|_| $job))),+],
+        );
+        $table.row(
+            concat!($name, ", two threads"),
+            vec![$(two($contestant, OPERATIONS / 64, |_, n| (0..n).for_each(|_| $job))),+],
+        );
+    };
+}
+
 fn stacks(table: &mut Table) {
     let (ours, seg) = (Stack::from_iter(0..FILLED), SegQueue::new());
     (0..FILLED).for_each(|value| seg.push(value));
@@ -49,6 +65,10 @@ fn stacks(table: &mut Table) {
         "a pin alone" => pin(),
         "Mutex<Vec>" => { vec.lock().unwrap().push(1_u64); vec.lock().unwrap().pop() },
         "SegQueue, in another order" => { seg.push(1_u64); seg.pop() },
+    );
+    batch_rows!(table, "stack: 64 in, 64 out under one guard",
+        "Stack" => { let guard = pin(); IN_A_BATCH.for_each(|n| ours.push(n)); IN_A_BATCH.for_each(|_| _ = black_box(ours.pop_with(&guard))) },
+        "SegQueue, in another order" => { IN_A_BATCH.for_each(|n| seg.push(n)); IN_A_BATCH.for_each(|_| _ = black_box(seg.pop())) },
     );
 }
 
@@ -66,6 +86,10 @@ fn queues(table: &mut Table) {
             deque.lock().unwrap().push_back(1_u64);
             deque.lock().unwrap().pop_front()
         },
+    );
+    batch_rows!(table, "queue: 64 in, 64 out under one guard",
+        "Queue" => { let guard = pin(); IN_A_BATCH.for_each(|n| ours.push(n)); IN_A_BATCH.for_each(|_| _ = black_box(ours.pop_with(&guard))) },
+        "SegQueue" => { IN_A_BATCH.for_each(|n| seg.push(n)); IN_A_BATCH.for_each(|_| _ = black_box(seg.pop())) },
     );
 }
 

@@ -3,7 +3,7 @@
 use super::{Tagged, TaggedIndex};
 #[cfg(feature = "std")]
 use crate::lane;
-use crate::primitive::{fence, weaken, AtomicU32, Ordering};
+use crate::primitive::{weaken, AtomicU32, Ordering};
 use crate::Padded;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -114,12 +114,13 @@ impl FreeList {
             }
             let link = &self.links[lane * self.stride + first.index as usize];
             // Relaxed: the Acquire of `first` made the link visible; if the slot was taken in between
-            // the link may be anything, and the CAS below fails, since the tag changed.
+            // the link may be anything, and the CAS below fails, since the tag changed. Partner:
+            // `give_back`.
             let next = link.load(Ordering::Relaxed);
             match head.replace(first, next) {
                 Ok(_) => {
-                    // Relaxed: the slot is this thread's; `give_back` checks it in this thread or in
-                    // one that the index was handed to.
+                    // Relaxed: the slot is this thread's. Partner: `give_back`, in this thread or in one
+                    // that the index was handed to.
                     link.store(TAKEN, Ordering::Relaxed);
                     return Ok(first.index * self.lanes.len() as u32 + lane as u32);
                 }
@@ -145,9 +146,7 @@ impl FreeList {
                     Err(head) => before += u64::from(head.tag),
                 }
             }
-            // SeqCst: the second look comes after the first, for this thread as for all others.
-            // Partner: itself.
-            fence(Ordering::SeqCst);
+            // The loads of the first look are Acquire, so that those of the second come after them.
             let after: u64 = self.lanes.iter().map(|head| u64::from(head.load().tag)).sum();
             if before == after || weaken("free-list-look-again") {
                 return None;
@@ -170,12 +169,12 @@ impl FreeList {
         let head = &self.lanes[lane];
         let mut first = head.load();
         // Relaxed, Relaxed: claims the slot against a second `give_back`; only that race matters
-        // here, and the CAS of the head publishes the link.
+        // here, and the CAS of the head publishes the link. Partners: itself, `take_from`.
         let claimed = link.compare_exchange(TAKEN, first.index, Ordering::Relaxed, Ordering::Relaxed);
         assert!(claimed.is_ok(), "slot {slot} was given back twice");
         while let Err(now) = head.replace(first, place) {
             first = now;
-            // Relaxed: nobody else looks at the slot before the CAS publishes it.
+            // Relaxed: nobody else looks at the slot before the CAS publishes it. Partner: `take_from`.
             link.store(first.index, Ordering::Relaxed);
         }
     }
@@ -242,5 +241,17 @@ mod tests {
     #[should_panic(expected = "slot 5 was never part of the list")]
     fn a_slot_between_lanes_is_refused() {
         FreeList::with_lanes(5, 4).give_back(5);
+    }
+
+    #[test]
+    #[should_panic(expected = "need a lane")]
+    fn no_lanes_are_refused() {
+        let _ = FreeList::with_lanes(5, 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "two indices are reserved")]
+    fn too_many_slots_are_refused() {
+        let _ = FreeList::with_lanes(u32::MAX, 1);
     }
 }

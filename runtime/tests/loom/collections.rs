@@ -1,5 +1,6 @@
 //! Stack and queue (without reclamation, see `epoch`) and hazard pointers (with it).
 
+use crate::Plain;
 use atomic_lint::hazard::{Domain, HazardBox};
 use atomic_lint::{Queue, Stack};
 use loom::sync::Arc;
@@ -8,7 +9,7 @@ use loom::thread;
 model! {
     /// Two pushes and two pops: every value comes out once, and each pop sees the value that the
     /// push wrote, which loom checks through the node's cell.
-    fn stack(Some(3)) catches ["stack-push", "stack-pop", "stack-pop-again"] {
+    fn stack(Some(3)) catches [race "stack-push", race "stack-pop", race "stack-pop-again", race "stack-used-up"] {
         let stack = Arc::new(Stack::new());
         let other = {
             let stack = Arc::clone(&stack);
@@ -28,7 +29,7 @@ model! {
 
 model! {
     /// A push acquired through another thread's pop: the release sequence argument in `pop`.
-    fn stack_release_sequence(Some(2)) catches ["stack-push"] {
+    fn stack_release_sequence(Some(2)) catches [race "stack-push"] {
         let stack = Arc::new(Stack::new());
         let threads: Vec<_> = [true, false, false]
             .into_iter()
@@ -53,7 +54,7 @@ model! {
 model! {
     /// Pushes claim nodes of one block and make a second one: each node is claimed once, and each
     /// block is retired once, when its last value is taken.
-    fn stack_blocks(Some(2)) catches ["stack-claim", "stack-fresh"] {
+    fn stack_blocks(Some(2)) catches [race "stack-claim", race "stack-fresh"] {
         let stack = Arc::new(Stack::new());
         let other = {
             let stack = Arc::clone(&stack);
@@ -73,7 +74,7 @@ model! {
 
 model! {
     /// A producer and a consumer on an empty queue: values arrive whole and in order.
-    fn queue(Some(3)) catches ["queue-push", "queue-pop"] {
+    fn queue(Some(3)) catches [race "queue-push", race "queue-pop"] {
         let queue = Arc::new(Queue::new());
         let producer = {
             let queue = Arc::clone(&queue);
@@ -92,7 +93,7 @@ model! {
 
 model! {
     /// A consumer follows a producer into the next block, and may swing `tail` for it.
-    fn queue_next_block(Some(2)) catches ["queue-link"] {
+    fn queue_next_block(Some(2)) catches [race "queue-link"] {
         let queue = Arc::new(Queue::new());
         (1..=2).for_each(|value| queue.push(Box::new(value)));
         let consumer = {
@@ -112,7 +113,7 @@ model! {
 
 model! {
     /// Two producers that claim slots of one block and grow the list: `tail` hands on whole blocks.
-    fn queue_producers(Some(2)) catches ["queue-swing", "queue-claim"] {
+    fn queue_producers(Some(2)) catches [race "queue-swing", race "queue-claim", race "queue-link-lost"] {
         let queue = Arc::new(Queue::new());
         let producer = {
             let queue = Arc::clone(&queue);
@@ -127,8 +128,11 @@ model! {
 }
 
 model! {
-    /// One consumer enters the next block beside its producer, another one finds it there.
-    fn queue_consumers(Some(1)) catches ["queue-head", "queue-next"] {
+    /// One consumer enters the next block beside its producer, another one finds it there. `head`
+    /// never passes `tail`, and of all pops that come to the end of a block one retires it.
+    fn queue_consumers(Some(1)) catches [
+        race "queue-head", race "queue-next", race "queue-enter", wrong "queue-overtake", wrong "queue-leave-twice",
+    ] {
         let queue = Arc::new(Queue::new());
         (1..=2).for_each(|value| queue.push(value));
         let consumers: Vec<_> = [3, 1]
@@ -152,9 +156,51 @@ model! {
 }
 
 model! {
+    /// The last slot of a block is filled by a push, emptied by one pop, and left behind by another,
+    /// which retires the block: after the push, which isn't pinned, is done with it.
+    fn queue_hand_over(Some(2)) catches [race "queue-advance"] {
+        let queue = Arc::new(Queue::new());
+        queue.push(0);
+        assert_eq!(queue.pop(), Some(0));
+        let producer = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || queue.push(1))
+        };
+        let consumer = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || queue.pop())
+        };
+        queue.push(2);
+        let here = queue.pop();
+        producer.join().unwrap();
+        let there = consumer.join().unwrap();
+        let mut values: Vec<i32> = here.into_iter().chain(there).chain(std::iter::from_fn(|| queue.pop())).collect();
+        values.sort_unstable();
+        assert_eq!(values, [1, 2]);
+    }
+}
+
+model! {
+    /// A push that knows nothing of the last block but that it is full.
+    fn queue_full_block(Some(2)) catches [race "queue-tail"] {
+        let queue = Arc::new(Queue::new());
+        (1..=2).for_each(|value| queue.push(value));
+        let other = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || queue.push(5))
+        };
+        (3..=4).for_each(|value| queue.push(value));
+        other.join().unwrap();
+        let mut values: Vec<i32> = std::iter::from_fn(|| queue.pop()).collect();
+        values.sort_unstable();
+        assert_eq!(values, [1, 2, 3, 4, 5]);
+    }
+}
+
+model! {
     /// Pops that skip the slots of a push which is held up, to the end of its block: the push goes on
     /// elsewhere, and the block stays until it knows.
-    fn queue_skip(Some(3)) catches ["queue-skip"] {
+    fn queue_skip(Some(3)) catches [wrong "queue-skip"] {
         let queue = Arc::new(Queue::new());
         let producer = {
             let queue = Arc::clone(&queue);
@@ -174,51 +220,154 @@ model! {
 }
 
 model! {
-    /// A reader that looks while a writer replaces and reclaims. The object's cell is written when
-    /// it is freed, so a read after that, or beside it, is a race that loom reports. Without
-    /// either fence, reader and writer can miss each other.
-    fn hazard(Some(3)) catches ["hazard-announce", "hazard-scan", "hazard-reset", "hazard-let-go", "hazard-protect", "hazard-swap"] {
-        // Of a size that nothing else has, so that the allocator gives the address out again.
-        struct Object(loom::cell::UnsafeCell<u32>, #[allow(dead_code)] [u64; 201]);
-        // SAFETY: the cell is written by the destructor alone, which is what the model checks.
-        unsafe impl Sync for Object {}
-        impl Drop for Object {
-            fn drop(&mut self) {
-                self.0.with_mut(|value| {
-                    // SAFETY: a destructor has the object to itself.
-                    unsafe { *value = 0 }
-                });
-            }
-        }
-        let object = |new| {
-            // Written after it is made, because loom doesn't count the making as an access.
-            let object = Object(loom::cell::UnsafeCell::new(0), [0; 201]);
-            object.0.with_mut(|value| {
-                // SAFETY: the object is still this thread's own.
-                unsafe { *value = new }
-            });
-            object
+    /// A look at a queue whose head has just moved to a new block.
+    fn queue_is_empty(Some(3)) catches [race "queue-is-empty"] {
+        let queue = Arc::new(Queue::new());
+        (1..=2).for_each(|value| queue.push(value));
+        (1..=2).for_each(|value| assert_eq!(queue.pop(), Some(value)));
+        let looking = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || queue.is_empty())
         };
+        queue.push(3);
+        assert_eq!(queue.pop(), Some(3));
+        looking.join().unwrap();
+        assert!(queue.is_empty());
+    }
+}
 
-        let domain: &'static Domain = Box::leak(Box::new(Domain::new()));
-        let shared = Arc::new(HazardBox::new(domain, object(1)));
+/// An object whose destructor writes to it, so that a read after that, or beside it, is a race.
+///
+/// Of a size that nothing else has, so that the allocator gives the address out again.
+struct Object(Plain, #[allow(dead_code)] [u64; 201]);
+
+impl Object {
+    fn new(value: u32) -> Self {
+        // Written after it is made, because loom doesn't count the making as an access.
+        let object = Self(Plain::new(), [0; 201]);
+        object.0.set(value);
+        object
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        self.0.set(0);
+    }
+}
+
+fn leaked_domain() -> &'static Domain {
+    Box::leak(Box::new(Domain::new()))
+}
+
+model! {
+    /// A reader that looks while a writer replaces and reclaims. Without either fence, reader and
+    /// writer can miss each other.
+    fn hazard(Some(3)) catches [
+        race "hazard-announce", race "hazard-scan", race "hazard-reset", race "hazard-let-go",
+        race "hazard-protect", race "hazard-swap",
+    ] {
+        let domain = leaked_domain();
+        let shared = Arc::new(HazardBox::new(domain, Object::new(1)));
         let mut hazard = domain.hazard();
         let reader = {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
-                let value = shared.load(&mut hazard).0.with(|value| {
-                    // SAFETY: the hazard protects the object.
-                    unsafe { *value }
-                });
-                assert_ne!(value, 0, "the object was freed under its reader");
+                assert_ne!(shared.load(&mut hazard).0.get(), 0, "the object was freed under its reader");
             })
         };
-        shared.store(object(2));
+        shared.store(Object::new(2));
         domain.reclaim();
         // May get the address of the first object, which the reader may be about to confirm.
-        shared.store(object(3));
+        shared.store(Object::new(3));
         reader.join().unwrap();
         drop(shared);
         domain.reclaim();
+    }
+}
+
+model! {
+    /// A reader that goes on from one object to the next with the same hazard: the first one is freed
+    /// after it was read.
+    fn hazard_moves_on(Some(2)) catches [] {
+        let domain = leaked_domain();
+        let shared = Arc::new(HazardBox::new(domain, Object::new(1)));
+        let mut hazard = domain.hazard();
+        let reader = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                assert_ne!(shared.load(&mut hazard).0.get(), 0);
+                assert_ne!(shared.load(&mut hazard).0.get(), 0);
+                hazard
+            })
+        };
+        shared.store(Object::new(2));
+        domain.reclaim();
+        reader.join().unwrap();
+    }
+}
+
+model! {
+    /// Objects made and retired by one thread are freed by another.
+    fn hazard_reclaims_for_others(None) catches [race "hazard-retire", race "hazard-reclaim"] {
+        let domain = leaked_domain();
+        let shared = Arc::new(HazardBox::new(domain, Object::new(1)));
+        let writer = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                shared.store(Object::new(2));
+                shared.store(Object::new(3));
+            })
+        };
+        domain.reclaim();
+        writer.join().unwrap();
+        drop(shared);
+        domain.reclaim();
+    }
+}
+
+model! {
+    /// A hazard is made while another thread looks for one, and a third scans all of them.
+    fn hazard_slots(Some(2)) catches [race "hazard-add-slot", race "hazard-slots", race "hazard-scan-slots"] {
+        let domain = leaked_domain();
+        let shared = Arc::new(HazardBox::new(domain, Object::new(1)));
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || {
+                    let mut hazard = domain.hazard();
+                    assert_ne!(shared.load(&mut hazard).0.get(), 0);
+                })
+            })
+            .collect();
+        shared.store(Object::new(2));
+        domain.reclaim();
+        for reader in readers {
+            reader.join().unwrap();
+        }
+    }
+}
+
+model! {
+    /// A slot that changes hands while a writer scans.
+    fn hazard_slot_changes_hands(Some(3)) catches [race "hazard-take", race "hazard-give-back"] {
+        let domain = leaked_domain();
+        let shared = Arc::new(HazardBox::new(domain, Object::new(1)));
+        let mut hazard = domain.hazard();
+        let first = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || assert_ne!(shared.load(&mut hazard).0.get(), 0))
+        };
+        let second = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                let mut hazard = domain.hazard();
+                assert_ne!(shared.load(&mut hazard).0.get(), 0);
+            })
+        };
+        shared.store(Object::new(2));
+        domain.reclaim();
+        first.join().unwrap();
+        second.join().unwrap();
     }
 }

@@ -6,7 +6,7 @@ use loom::thread;
 
 model! {
     /// Two updates at the same time: neither is lost.
-    fn snapshot_update(None) catches ["snapshot-update"] {
+    fn snapshot_update(None) catches [wrong "snapshot-update"] {
         let snapshot = Arc::new(Snapshot::new(0));
         let other = {
             let snapshot = Arc::clone(&snapshot);
@@ -20,7 +20,7 @@ model! {
 
 model! {
     /// Two writers that take turns: neither is lost, though each publishes without comparing.
-    fn locked_update(None) catches ["locked-snapshot-lock"] {
+    fn locked_update(None) catches [wrong "locked-snapshot-lock"] {
         let snapshot = Arc::new(LockedSnapshot::new(0));
         let other = {
             let snapshot = Arc::clone(&snapshot);
@@ -34,7 +34,7 @@ model! {
 
 model! {
     /// A reader never sees a value under another value's version.
-    fn versioned(Some(3)) catches ["locked-snapshot-lock"] {
+    fn versioned(Some(3)) catches [wrong "locked-snapshot-lock"] {
         let versioned = Arc::new(Versioned::new(0));
         let writers: Vec<_> = (0..2)
             .map(|_| {

@@ -5,7 +5,7 @@ use loom::thread;
 
 model! {
     /// Three values through one slot: hand-over, reuse of the slot, order, the end.
-    fn one_slot(None) catches ["ring-publish", "ring-available", "ring-give-back", "ring-room"] {
+    fn one_slot(None) catches [race "ring-publish", race "ring-available", race "ring-give-back", race "ring-room"] {
         let (mut producer, mut consumer) = spsc::channel(1);
         let pushing = thread::spawn(move || {
             for n in 0..3 {
@@ -29,7 +29,7 @@ model! {
 
 model! {
     /// A producer that pushes and goes: the consumer sees the end only after the last value.
-    fn end(None) catches ["ring-close"] {
+    fn end(None) catches [wrong "ring-close", wrong "ring-closed"] {
         let (mut producer, mut consumer) = spsc::channel(2);
         let pushing = thread::spawn(move || {
             producer.push(1).expect("the consumer is there");
@@ -44,7 +44,7 @@ model! {
 
 model! {
     /// Batches, and values left behind by a consumer that goes first.
-    fn batches(Some(3)) catches ["ring-publish"] {
+    fn batches(Some(3)) catches [race "ring-publish"] {
         let (mut producer, mut consumer) = spsc::channel(2);
         let pushing = thread::spawn(move || {
             producer.push_from([Box::new(0), Box::new(1)])

@@ -1,41 +1,14 @@
 //! Gates, initialisation, the debouncer: wake-ups and what they make visible.
 
+use crate::Plain;
 use atomic_lint::{
-    stages, Countdown, Debouncer, Generations, Latch, ResettableLatch, RetryOnce, StageGate, TokenBucket, Transition,
+    stages, Clock, CoarseClock, Countdown, Debouncer, Generations, KeyedOnce, Latch, ResettableLatch, RetryOnce,
+    StageGate, Throttle, TokenBucket, Transition,
 };
-use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::sync::Arc;
 use loom::thread;
 use std::time::Duration;
-
-/// Plain memory that a structure is supposed to order; loom reports unordered accesses.
-struct Plain(UnsafeCell<u32>);
-
-// SAFETY: that accesses are ordered is what the models check.
-unsafe impl Sync for Plain {}
-// SAFETY: as for `Sync`.
-unsafe impl Send for Plain {}
-
-impl Plain {
-    fn new() -> Self {
-        Self(UnsafeCell::new(0))
-    }
-
-    fn set(&self, new: u32) {
-        self.0.with_mut(|value| {
-            // SAFETY: loom checks that no other access overlaps.
-            unsafe { *value = new }
-        });
-    }
-
-    fn get(&self) -> u32 {
-        self.0.with(|value| {
-            // SAFETY: loom checks that no write overlaps.
-            unsafe { *value }
-        })
-    }
-}
 
 stages! {
     enum Life { Starting, Running }
@@ -46,7 +19,7 @@ model! {
     /// A waiter and two threads that race for the transition: one wins, the waiter wakes up and
     /// sees what came before. A notification outside the lock can fall between the waiter's look
     /// and its sleep, and it sleeps for ever.
-    fn gate(Some(3)) catches ["gate-announce"] {
+    fn gate(Some(3)) catches [stuck "gate-announce"] {
         let gate = Arc::new((StageGate::new(Life::Starting), Plain::new()));
         let waiter = {
             let gate = Arc::clone(&gate);
@@ -64,7 +37,7 @@ model! {
 
 model! {
     /// Who reads the new stage, without waiting, sees what came before it.
-    fn gate_current(None) catches ["gate-apply", "gate-look"] {
+    fn gate_current(None) catches [race "gate-apply", race "gate-look"] {
         let gate = Arc::new((StageGate::new(Life::Starting), Plain::new()));
         let observer = {
             let gate = Arc::clone(&gate);
@@ -95,7 +68,7 @@ model! {
 
 model! {
     /// The fast path of a wait takes no lock, so the latch itself must order memory.
-    fn latch(None) catches ["latch-open", "latch-look", "gate-announce"] {
+    fn latch(None) catches [race "latch-open", race "latch-look", stuck "gate-announce"] {
         let latch = Arc::new((Latch::new(), Plain::new()));
         let waiter = {
             let latch = Arc::clone(&latch);
@@ -112,7 +85,7 @@ model! {
 
 model! {
     /// Whoever sees zero sees what both threads did before they counted.
-    fn countdown(None) catches ["countdown", "countdown-look"] {
+    fn countdown(None) catches [race "countdown", race "countdown-look"] {
         let done = Arc::new((Countdown::new(2), [Plain::new(), Plain::new()]));
         let worker = {
             let done = Arc::clone(&done);
@@ -141,7 +114,7 @@ model! {
 
 model! {
     /// A pulse that begins and ends while the waiter is on its way to sleep lets it through.
-    fn resettable_latch_pulse(None) catches ["gate-announce", "latch-pulse"] {
+    fn resettable_latch_pulse(None) catches [stuck "gate-announce", stuck "latch-pulse"] {
         let latch = Arc::new(ResettableLatch::new());
         let arrival = latch.arrive();
         let waiter = {
@@ -156,7 +129,7 @@ model! {
 
 model! {
     /// Who reads the new generation, without waiting, sees what came before the claim.
-    fn generation_current(None) catches ["generation-claim", "generation-look"] {
+    fn generation_current(None) catches [race "generation-claim", race "generation-look"] {
         let generations = Arc::new((Generations::new(), Plain::new()));
         let seen = generations.0.current();
         let observer = {
@@ -174,7 +147,7 @@ model! {
 }
 
 model! {
-    fn generations(Some(3)) catches ["gate-announce"] {
+    fn generations(Some(3)) catches [stuck "gate-announce"] {
         let generations = Arc::new(Generations::new());
         let seen = generations.current();
         let other = {
@@ -198,7 +171,7 @@ model! {
 
 model! {
     /// The first initialiser fails, the others succeed: one value, one success.
-    fn retry_once(Some(3)) catches ["retry-once-recheck"] {
+    fn retry_once(Some(3)) catches [wrong "retry-once-recheck"] {
         let once = Arc::new((RetryOnce::new(), AtomicUsize::new(0), AtomicUsize::new(0)));
         let attempt = |once: &(RetryOnce<usize>, AtomicUsize, AtomicUsize)| {
             once.0
@@ -228,7 +201,7 @@ model! {
 
 model! {
     /// Of two polls at most one fires for a touch, and it sees what was written before the touch.
-    fn debouncer(None) catches ["debouncer-touch", "debouncer-poll"] {
+    fn debouncer(None) catches [race "debouncer-touch", race "debouncer-poll"] {
         let shared = Arc::new((Debouncer::new(Duration::from_nanos(1)), Plain::new()));
         let toucher = {
             let shared = Arc::clone(&shared);
@@ -252,7 +225,7 @@ model! {
 
 model! {
     /// One token, two takers: one gets it. A bucket of two words would admit both.
-    fn token_bucket(None) catches ["token-bucket"] {
+    fn token_bucket(None) catches [wrong "token-bucket"] {
         let bucket = Arc::new(TokenBucket::new(Duration::from_nanos(10), 1));
         let other = {
             let bucket = Arc::clone(&bucket);
@@ -261,5 +234,142 @@ model! {
         let here = bucket.try_take(101).is_ok();
         let there = other.join().unwrap();
         assert!(here != there, "exactly one is admitted");
+    }
+}
+
+model! {
+    /// Whoever is refused because the stage was entered already sees what came before it.
+    fn gate_refused(None) catches [race "gate-refused"] {
+        let gate = Arc::new((StageGate::new(Life::Starting), Plain::new()));
+        let late = {
+            let gate = Arc::clone(&gate);
+            thread::spawn(move || {
+                if gate.0.apply(START).is_err() {
+                    assert_eq!(gate.1.get(), 1);
+                }
+            })
+        };
+        gate.1.set(1);
+        let _ = gate.0.apply(START);
+        late.join().unwrap();
+    }
+}
+
+model! {
+    /// The same with a claim of a generation.
+    fn generation_late(None) catches [race "generation-late"] {
+        let generations = Arc::new((Generations::new(), Plain::new()));
+        let seen = generations.0.current();
+        let late = {
+            let generations = Arc::clone(&generations);
+            thread::spawn(move || {
+                if !generations.0.claim(seen) {
+                    assert_eq!(generations.1.get(), 1);
+                }
+            })
+        };
+        generations.1.set(1);
+        generations.0.claim(seen);
+        late.join().unwrap();
+    }
+}
+
+model! {
+    /// Who sees the latch open, without waiting, sees what came before the opening.
+    fn resettable_latch_look(None) catches [race "resettable-open", race "resettable-look"] {
+        let latch = Arc::new((ResettableLatch::new(), Plain::new()));
+        let observer = {
+            let latch = Arc::clone(&latch);
+            thread::spawn(move || {
+                if latch.0.is_open() {
+                    assert_eq!(latch.1.get(), 1);
+                }
+            })
+        };
+        latch.1.set(1);
+        latch.0.open();
+        observer.join().unwrap();
+    }
+}
+
+model! {
+    /// Who opens the latch again sees what came before it was closed.
+    fn resettable_latch_reopened(None) catches [race "resettable-open", race "resettable-close"] {
+        let latch = Arc::new((ResettableLatch::new(), Plain::new()));
+        latch.0.open();
+        let opener = {
+            let latch = Arc::clone(&latch);
+            thread::spawn(move || {
+                if latch.0.open() {
+                    assert_eq!(latch.1.get(), 1);
+                }
+            })
+        };
+        latch.1.set(1);
+        latch.0.close();
+        opener.join().unwrap();
+    }
+}
+
+model! {
+    /// Two callers of one key, the first initialiser fails: the second one's value is found, whoever
+    /// tidies up, and of the initialisers no two run at once.
+    fn keyed_once(Some(3)) catches [
+        wrong "keyed-once-leave", wrong "keyed-once-recheck", wrong "retry-once-recheck",
+    ] {
+        let shared = Arc::new((KeyedOnce::<u8, usize>::new(), AtomicUsize::new(0), AtomicUsize::new(0)));
+        let attempt = |shared: &(KeyedOnce<u8, usize>, AtomicUsize, AtomicUsize)| {
+            shared.0.get_or_try_init(&7, |_| {
+                assert_eq!(shared.2.fetch_add(1, Ordering::Relaxed), 0, "two initialisers at once");
+                let turn = shared.1.fetch_add(1, Ordering::Relaxed);
+                shared.2.fetch_sub(1, Ordering::Relaxed);
+                if turn == 0 { Err(()) } else { Ok(turn) }
+            })
+        };
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || attempt(&shared))
+            })
+            .collect();
+        let mut results = vec![attempt(&shared)];
+        results.extend(threads.into_iter().map(|thread| thread.join().unwrap()));
+        results.sort_unstable();
+        assert_eq!(results, [Ok(1), Ok(1), Err(())]);
+        assert_eq!((shared.0.get(&7), shared.0.len()), (Some(1), 1));
+        assert_eq!(shared.1.load(Ordering::Relaxed), 2, "one initialiser fails, one succeeds");
+    }
+}
+
+model! {
+    /// Calls held back and reports at the same time: each call is reported once.
+    fn throttle(None) catches [wrong "throttle-report"] {
+        let throttle = Arc::new(Throttle::new(Duration::from_nanos(10)));
+        assert_eq!(throttle.check(1), Some(0));
+        let other = {
+            let throttle = Arc::clone(&throttle);
+            thread::spawn(move || (throttle.check(2), throttle.check(3)))
+        };
+        let here = throttle.check(11);
+        let there = other.join().unwrap();
+        let reported = [here, there.0, there.1].into_iter().flatten().sum::<u64>() + throttle.take_skipped();
+        assert_eq!((here.is_some(), there, reported), (true, (None, None), 2));
+    }
+}
+
+model! {
+    /// Two threads tick, a third one reads: time never runs backwards.
+    fn coarse_clock(Some(3)) catches [wrong "coarse-clock-tick"] {
+        let clock = Arc::new(CoarseClock::new());
+        let ticking: Vec<_> = (0..2)
+            .map(|_| {
+                let clock = Arc::clone(&clock);
+                thread::spawn(move || clock.tick())
+            })
+            .collect();
+        let (first, second) = (clock.now(), clock.now());
+        assert!(first <= second);
+        let latest = ticking.into_iter().map(|thread| thread.join().unwrap()).max();
+        assert_eq!(Some(clock.now()), latest);
     }
 }
