@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod alignment;
+mod answers;
 pub mod atomic_only;
 pub mod attempt;
 pub mod call_graph;
@@ -128,6 +129,7 @@ pub struct Facts<'a> {
     declared: OnceLock<declared::Declared>,
     /// Types of objects that carry a lock which is not analysed, sorted.
     unseen_locks: OnceLock<Vec<DefId>>,
+    locked_types: OnceLock<Vec<DefId>>,
     retries: OnceLock<Vec<region::Retry>>,
     heat: OnceLock<heat::Heat>,
     plain: OnceLock<FxHashMap<LocId, Vec<plain::Plain>>>,
@@ -174,6 +176,7 @@ impl<'a> Facts<'a> {
             holding: OnceLock::new(),
             declared: OnceLock::new(),
             unseen_locks: OnceLock::new(),
+            locked_types: OnceLock::new(),
             retries: OnceLock::new(),
             callers: table.callers,
             plain: OnceLock::new(),

@@ -47,6 +47,7 @@ pub fn measured(lint: &str) -> Option<Measured> {
 #[rustfmt::skip]
 const TABLE: &[(&str, (u32, u32, u32))] = &[
     // measured: begin
+    ("aba_prone_cas", (1, 0, 0)),
     ("allocation_in_cas_loop", (0, 4, 0)),
     ("arc_count_race", (0, 1, 0)),
     ("atomic_under_lock", (1, 0, 0)),
@@ -57,25 +58,30 @@ const TABLE: &[(&str, (u32, u32, u32))] = &[
     ("hand_rolled_spinlock", (2, 1, 0)),
     ("implicit_single_writer", (2, 1, 0)),
     ("ineffective_padding", (1, 0, 0)),
+    ("io_under_lock", (0, 1, 0)),
     ("leaked_atomic", (0, 2, 0)),
     ("missing_target_has_atomic", (5, 0, 0)),
+    ("needless_rmw", (1, 0, 0)),
     ("pointless_fence", (0, 1, 0)),
     ("redundant_seq_cst", (6, 0, 0)),
     ("refcount_overflow", (0, 5, 0)),
     ("relaxed_cas_failure", (2, 0, 0)),
     ("relaxed_lock", (3, 0, 0)),
-    ("relaxed_publication", (2, 0, 0)),
+    ("relaxed_publication", (3, 0, 0)),
     ("seqlock_misuse", (1, 0, 0)),
     ("side_effects_in_cas_loop", (1, 2, 0)),
     ("spin_in_async", (0, 2, 0)),
     ("spin_without_hint", (5, 0, 0)),
+    ("split_read_modify_write", (0, 1, 0)),
     ("store_clobbers_rmw", (2, 1, 0)),
     ("strong_cas_in_loop", (12, 0, 0)),
     ("torn_snapshot", (4, 13, 0)),
     ("unbounded_cas_retry", (5, 0, 0)),
     ("unbounded_send_sync", (17, 0, 0)),
+    ("undocumented_ordering", (2, 0, 0)),
     ("unpadded_hot_atomics", (7, 9, 0)),
     ("unpaired_ordering", (21, 1, 0)),
+    ("weak_cas_outside_loop", (1, 0, 0)),
     // measured: end
 ];
 

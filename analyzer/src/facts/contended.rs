@@ -46,6 +46,14 @@ impl Facts<'_> {
         })
     }
 
+    /// The end of a shared hold (`unlock_shared`), of which several may come at once.
+    pub fn is_shared_give_back(&self, location: LocId, op: OpId) -> bool {
+        let op = self.op(op);
+        self.role(location).kind == RoleKind::Lock
+            && self.op_named(op, &["unlock", "release", "leave", "decrement"])
+            && self.op_named(op, &["shared", "read", "reader"])
+    }
+
     /// Who gives a lock back has taken it before: while another thread holds it, there is nothing to give back.
     fn is_give_back(&self, location: LocId, op: &Op<'_>) -> bool {
         self.role(location).kind == RoleKind::Lock

@@ -1,6 +1,6 @@
 //! Which branch decides whether an operation runs, and what a stretch of code does besides.
 
-use super::{Facts, Flows};
+use super::{Facts, Flows, Seen};
 use crate::ir::{Base, BlockId, Call, Callee, EventId, EventKind, LocalId, Place, Terminator, ValueId, ValueKind};
 use crate::resolve::calls::Target;
 use crate::resolve::places::{PlaceRef, Root};
@@ -84,9 +84,18 @@ impl Facts<'_> {
 
     /// Whether the branch is a `debug_assert!`, which decides nothing in a release build.
     pub fn is_debug_assertion(&self, body: BodyId, decision: &Decision) -> bool {
+        self.ends_in_macro(body, decision, "debug_assert")
+    }
+
+    /// Whether the branch is an `assert!`: it says what holds anyway, and sends nobody another way.
+    pub fn is_assertion(&self, body: BodyId, decision: &Decision) -> bool {
+        self.ends_in_macro(body, decision, "assert")
+    }
+
+    fn ends_in_macro(&self, body: BodyId, decision: &Decision, name: &str) -> bool {
         let b = self.program.body(body).ir;
         let panics = |e: &EventId| match &b.events[e.index()].kind {
-            EventKind::Macro(m) => m.diverges && m.path.last().starts_with("debug_assert"),
+            EventKind::Macro(m) => m.diverges && m.path.last().starts_with(name),
             _ => false,
         };
         let ways = self.flow(body).successors(decision.block);
@@ -210,15 +219,53 @@ impl Facts<'_> {
     /// Whether what a pointer leads to is freed (or taken into an owner again) on a way from `from` to `to`.
     pub fn is_freed(&self, body: BodyId, pointer: ValueId, from: EventId, to: EventId) -> bool {
         let flow = self.flow(body);
-        let events = &self.program.body(body).ir.events;
-        events.iter().enumerate().any(|(i, e)| {
-            let id = EventId(i as u32);
-            let EventKind::Call(call) = &e.kind else { return false };
-            let Callee::Path(path) = &call.callee else { return false };
-            matches!(path.last(), "from_raw" | "drop_in_place" | "dealloc" | "from_non_null" | "free")
-                && flow.reaches(from, id)
-                && flow.reaches(id, to)
-                && call.args.iter().any(|v| self.derives_from(body, *v, pointer))
+        self.frees(body, pointer).any(|id| flow.reaches(from, id) && flow.reaches(id, to))
+    }
+
+    /// The same, on some way behind an event.
+    pub fn is_freed_behind(&self, body: BodyId, pointer: ValueId, event: EventId) -> bool {
+        let flow = self.flow(body);
+        self.frees(body, pointer).any(|id| flow.reaches(event, id))
+    }
+
+    /// Whether the object that an operation works on is freed on every way behind it: nobody else may have it any more.
+    pub fn is_freed_with(&self, body: BodyId, seen: &Seen) -> bool {
+        let values = &self.program.body(body).ir.values;
+        let object = match seen.place.root {
+            Root::Value(at, v) if at == body => Some(v),
+            Root::Param(at, i) if at == body => {
+                values.iter().position(|v| v.kind == ValueKind::Param(i)).map(|v| ValueId(v as u32))
+            }
+            _ => None,
+        };
+        let flow = self.flow(body);
+        object.is_some_and(|object| {
+            self.frees(body, object).any(|id| {
+                flow.reaches(seen.event, id) && flow.block_post_dominates(flow.block_of(id), flow.block_of(seen.event))
+            })
+        })
+    }
+
+    /// The calls that free what a pointer leads to, or make an owner of it.
+    fn frees(&self, body: BodyId, pointer: ValueId) -> impl Iterator<Item = EventId> + '_ {
+        let events = self.program.body(body).ir.events.iter().enumerate();
+        events.filter_map(move |(i, e)| {
+            let EventKind::Call(call) = &e.kind else { return None };
+            let freed = match &call.callee {
+                Callee::Path(path) => {
+                    matches!(path.last(), "from_raw" | "drop_in_place" | "dealloc" | "from_non_null" | "free")
+                        && call.args.iter().any(|v| self.derives_from(body, *v, pointer))
+                }
+                Callee::Method { receiver, name, .. } => {
+                    name == "drop_in_place"
+                        && match receiver.base {
+                            Base::Local(_, v) | Base::Value(v) => self.derives_from(body, v, pointer),
+                            Base::Path(_) => false,
+                        }
+                }
+                Callee::Value(_) => false,
+            };
+            freed.then_some(EventId(i as u32))
         })
     }
 

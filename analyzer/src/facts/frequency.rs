@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::access::OpId;
 use super::{Facts, LocId, RoleKind};
-use crate::ir::{AtomicOpKind, EventKind, Item, ValueId, ValueKind};
+use crate::ir::{AtomicOpKind, EventKind, Item, Receiver, ValueId, ValueKind};
 use crate::resolve::{BodyId, Type};
 
 /// Whether a write is part of what the type does all day, rather than done once per object or configuration.
@@ -91,6 +91,9 @@ fn is_frequent_store(facts: &Facts<'_>, id: OpId) -> bool {
     let flows = facts.flows_into(op.body, value);
     if is_literal(facts, op.body, value) || op.atomic.is_some_and(|a| !a.takes_orderings() && a.is_pointer()) {
         return false;
+    }
+    if is_moved_per_item(facts, id) {
+        return true;
     }
     let seen = facts.seen(op.body);
     let advances = flows.ops.iter().any(|&i| facts.op(seen[i].op).location == op.location);
@@ -210,5 +213,38 @@ pub fn is_rare(facts: &Facts<'_>, body: BodyId) -> bool {
     }
     // A closure that is spawned inside `start` is the work itself.
     let outer = facts.program.body(body).parent.is_none();
-    outer && item.name.trim_start_matches("try_").split('_').next().is_some_and(|w| RARE.contains(&w))
+    let mut words = item.name.trim_start_matches("try_").split('_');
+    // `start_send` is the first half of each send.
+    let first = words.next().filter(|w| RARE.contains(w));
+    outer && first.is_some_and(|w| w != "start" || !words.any(|w| PER_ITEM.contains(&w)))
+}
+
+/// Words for what is done once for each item that passes.
+const PER_ITEM: [&str; 15] = [
+    "push", "pop", "send", "recv", "receive", "put", "enqueue", "dequeue", "advance", "commit", "produce", "consume",
+    "offer", "write", "release",
+];
+
+/// Whether a handle that has its end of the object to itself stores this once for each item: the position that it has
+/// worked out in `push`, `pop`, `send` or the like.
+fn is_moved_per_item(facts: &Facts<'_>, id: OpId) -> bool {
+    let op = facts.op(id);
+    let Some(location) = op.location else { return false };
+    let owner = facts.location(location).key.owner();
+    let method = |body: BodyId| facts.program.body(facts.program.outermost(body)).owner;
+    let alone = |body: BodyId| {
+        let def = method(body);
+        let receiver = facts.program.function(def).and_then(|f| f.receiver.as_ref());
+        let handle = facts.program.self_adt(def);
+        matches!(receiver, Some(Receiver::RefMut | Receiver::Value)) && handle.is_some() && handle != owner
+    };
+    let named = |body: BodyId| {
+        let name = &facts.program.def(method(body)).item.name;
+        name.split('_').any(|w| PER_ITEM.contains(&w))
+    };
+    let ways = facts.ways_to(id);
+    matches!(op.value_type, Type::Prim(p) if p != "bool")
+        && facts.shared_writes(location).all(|w| facts.op(w).kind == AtomicOpKind::Store)
+        && ways.iter().all(|(body, _)| alone(*body))
+        && ways.iter().any(|(body, _)| named(*body))
 }

@@ -73,7 +73,9 @@ impl Guards {
         for index in 0..b.ir.params.len() as u32 {
             let value = b.ir.values.iter().position(|v| v.kind == ValueKind::Param(index));
             let Some(value) = value.map(|v| ValueId(v as u32)) else { continue };
-            if is_guard(facts, program.type_of(body, value).peeled_refs()) {
+            let ty = program.type_of(body, value);
+            let carries = matches!(ty.peeled_refs(), Type::Adt(d, _) if holds_guard(facts, *d, 0));
+            if is_guard(facts, ty.peeled_refs()) || carries || facts.is_locked_data(&ty) {
                 guards.throughout.push(Lock::Somebodys);
             }
         }

@@ -13,7 +13,7 @@ use super::access::{OpId, Seen};
 use super::call_graph::runs_in_place;
 use super::frequency::{is_frequent, is_rare};
 use crate::contract::Word;
-use crate::ir::{Callee, EventKind, ItemKind, Proj, Receiver, ValueId, ValueKind, Vis};
+use crate::ir::{AtomicOpKind, Callee, EventKind, ItemKind, Proj, Receiver, ValueId, ValueKind, Vis};
 use crate::resolve::places::{PlaceRef, Root, Step};
 use crate::resolve::{BodyId, DefId, Known, Type};
 
@@ -124,7 +124,8 @@ pub(super) fn collect(facts: &Facts<'_>) -> Heat {
 
 fn add(facts: &Facts<'_>, body: BodyId, seen: &Seen, touches: &mut BTreeMap<FieldId, Touch>) {
     let op = facts.op(seen.op);
-    if op.is_test || facts.is_alone(body, seen) || facts.stands_for_many(seen) {
+    let first = || is_first_installed(facts, seen.op);
+    if op.is_test || facts.is_alone(body, seen) || facts.stands_for_many(seen) || first() {
         return;
     }
     let frequent = op.kind.writes() && is_frequent(facts, seen.op) && !follows_lock(facts, body, seen);
@@ -135,6 +136,22 @@ fn add(facts: &Facts<'_>, body: BodyId, seen: &Seen, touches: &mut BTreeMap<Fiel
         touch.writes |= op.kind.writes();
         touch.reads |= op.kind.reads();
     }
+}
+
+/// What a CAS has just put into another field is put here as well: the first block of a queue, which whoever pushes
+/// first hangs in at both ends.
+fn is_first_installed(facts: &Facts<'_>, id: OpId) -> bool {
+    let op = facts.op(id);
+    let direct = || facts.seen(op.body).iter().filter(|s| s.is_direct());
+    let pointer = op.atomic.is_some_and(crate::resolve::Atomic::is_pointer);
+    let (Some(stored), true) = (op.new_value(), op.kind == AtomicOpKind::Store && pointer) else { return false };
+    facts.is_claimed(op.body, op.event)
+        && direct().any(|s| {
+            let cas = facts.op(s.op);
+            cas.kind.is_cas()
+                && s.place.steps != op.place.steps
+                && cas.new_value().is_some_and(|v| facts.is_alias(op.body, stored, v, 0))
+        })
 }
 
 /// The thread took a lock on the way: it moves that lock's line anyway.
@@ -508,6 +525,20 @@ fn shared(facts: &Facts<'_>) -> FxHashSet<DefId> {
                     });
                 }
             }
+            ItemKind::Enum(e) => {
+                if d.item.vis != Vis::Private || facts.program.implements(def, "Sync") {
+                    shared.insert(def);
+                }
+                for f in e.variants.iter().flat_map(|v| &v.fields) {
+                    let ty = facts.program.lower_type(def, &f.ty);
+                    mentioned(&ty, false, &mut |adt, in_arc| {
+                        holds.push((def, adt));
+                        if in_arc {
+                            shared.insert(adt);
+                        }
+                    });
+                }
+            }
             ItemKind::Static { ty, .. } => {
                 mentioned(&facts.program.lower_type(def, ty), false, &mut |adt, _| {
                     shared.insert(adt);
@@ -533,8 +564,39 @@ fn shared(facts: &Facts<'_>) -> FxHashSet<DefId> {
             None => break,
         };
     }
-    shared.retain(|adt| !facts.is_not_sync(*adt) || facts.program.implements(*adt, "Sync"));
+    let promised = promised(facts, &holds);
+    shared.retain(|adt| promised.contains(adt) || !facts.is_not_sync(*adt));
+    shared.extend(promised);
     shared
+}
+
+/// Types that an `unsafe impl` promises to be fit for several threads, what lies in them, and what the handles lead to
+/// of which each thread is promised one: a counted pointer of the crate's own making.
+fn promised(facts: &Facts<'_>, holds: &[(DefId, DefId)]) -> FxHashSet<DefId> {
+    let mut found = FxHashSet::default();
+    for def in facts.program.def_ids() {
+        if !matches!(facts.program.def(def).item.kind, ItemKind::Struct(_) | ItemKind::Enum(_)) {
+            continue;
+        }
+        if facts.program.implements(def, "Sync") {
+            found.insert(def);
+        }
+        if facts.program.implements(def, "Send") && facts.program.implements(def, "Drop") {
+            let led_to = facts.field_types(def).into_iter().filter_map(|ty| match ty {
+                Type::Known(Known::NonNull, args) => args.first().and_then(element_of),
+                Type::Ptr { inner, .. } => element_of(&inner),
+                _ => None,
+            });
+            found.extend(led_to);
+        }
+    }
+    loop {
+        let next = holds.iter().find(|(holder, held)| found.contains(holder) && !found.contains(held));
+        match next {
+            Some((_, held)) => found.insert(*held),
+            None => return found,
+        };
+    }
 }
 
 /// Values that are put into an `Arc` or used by a closure that runs on another thread.

@@ -13,6 +13,15 @@ impl Facts<'_> {
         self.fields_mention(adt, &|ty| mentions_beyond_markers(ty, name))
     }
 
+    /// Whether the parameter is held behind raw pointers only, and nothing happens to it when the holder is dropped.
+    pub fn only_points_at(&self, adt: DefId, name: &str) -> bool {
+        let points = |ty: &Type| match ty {
+            Type::Ptr { .. } | Type::Known(Known::NonNull, _) => false,
+            ty => mentions_beyond_markers(ty, name),
+        };
+        !self.program.implements(adt, "Drop") && !self.fields_mention(adt, &points)
+    }
+
     /// Whether any field mentions the parameter, a marker included.
     pub fn is_named_by_fields(&self, adt: DefId, name: &str) -> bool {
         self.fields_mention(adt, &|ty| mentions(ty, name))

@@ -153,10 +153,11 @@ pub(super) fn transport_place(
         Root::Param(b, index) if b == callee => {
             let EventKind::Call(call) = &program.body(body).ir.events[event.index()].kind else { return moved };
             if let Some(arg) = program.argument_ref(body, call, index, 0) {
+                // `&self` of the callee is no evidence of sharing if the caller owns what it lends.
+                moved.shared =
+                    arg.shared + shared_beyond_param(program, callee, index, place) + u32::from(is_kept_pointer(&arg));
                 moved.root = arg.root;
                 moved.steps = arg.steps.into_iter().chain(place.steps.iter().cloned()).collect();
-                // `&self` of the callee is no evidence of sharing if the caller owns what it lends.
-                moved.shared = arg.shared + shared_beyond_param(program, callee, index, place);
                 if moved.field.is_none() {
                     moved.field = arg.field;
                 }
@@ -167,6 +168,12 @@ pub(super) fn transport_place(
         _ => {}
     }
     moved
+}
+
+/// What is passed on is a shared pointer out of a field (`self.inner.close()`, where `inner` is an `Arc`): the callee
+/// works on what it leads to, which the holder does not own alone.
+fn is_kept_pointer(arg: &PlaceRef) -> bool {
+    !arg.steps.is_empty() && !matches!(arg.root, Root::Static(_)) && arg.ty.is_shared_pointer()
 }
 
 /// How many shared pointers lie on the way besides the parameter itself, if that is a plain reference.

@@ -26,7 +26,7 @@ enum Tells {
 
 /// Values that say yes or no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shape {
+pub(super) enum Shape {
     Bool,
     Result,
     Option,
@@ -234,7 +234,7 @@ impl Facts<'_> {
     }
 
     /// `true`, `Ok(…)`, `None`: a value that by itself says yes or no.
-    fn shape(&self, body: BodyId, value: ValueId) -> Option<(Shape, bool)> {
+    pub(super) fn shape(&self, body: BodyId, value: ValueId) -> Option<(Shape, bool)> {
         let by_name = |name: &str| match name {
             "Ok" => Some((Shape::Result, true)),
             "Err" => Some((Shape::Result, false)),

@@ -111,7 +111,11 @@ impl Facts<'_> {
         };
         // A function that looks at data and writes it later has no other thread to give it back to.
         let own = !publish.writes && publish.body == follow.body;
-        if excluded || own || !self.is_same_field(publish, follow) || self.is_one_owner(publish.body, follow.body) {
+        // Who has only looked at the data hands them over in one state of several, and which one is not known.
+        let other_state =
+            !publish.writes && publish.value.is_none() && follow.required.as_ref().is_some_and(|r| r.equal);
+        let elsewhere = !self.is_same_field(publish, follow);
+        if excluded || own || other_state || elsewhere || self.is_one_owner(publish.body, follow.body) {
             return false;
         }
         match (publish.evidence, follow.how) {
@@ -237,7 +241,7 @@ fn memory_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec<
             continue;
         }
         let key = if by_pointer { None } else { t.key.clone() };
-        if !t.kind.writes() && is_claim(facts, body, t, s) {
+        if !t.kind.writes() && (is_claim(facts, body, t, s) || is_on_the_way(t, s)) {
             continue;
         }
         if found.iter().any(|f| f.key == key && f.whole == whole && (f.writes || !t.kind.writes())) {
@@ -245,6 +249,7 @@ fn memory_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec<
         }
         let released = releases(s.orders.success)
             || !facts.reaches_unreleased(body, t.event, s.event)
+            || goes_on_releasing(facts, body, t, s)
             || facts.releases_in_helper(s)
             || facts.releases_behind(t)
             || is_released_next(facts, body, s)
@@ -272,6 +277,22 @@ fn is_claim(facts: &Facts<'_>, body: BodyId, looked_at: &Touch, s: &Seen) -> boo
     };
     let same = |t: &Touch| t.key.is_some() && t.key == looked_at.key && t.event != looked_at.event;
     facts.touches(body).iter().any(|t| same(t) && behind(t.event))
+}
+
+/// The data was released by an earlier write of the location, and an RMW goes on with what that write began.
+fn goes_on_releasing(facts: &Facts<'_>, body: BodyId, t: &Touch, s: &Seen) -> bool {
+    let flow = facts.flow(body);
+    let location = facts.op(s.op).location;
+    facts.op(s.op).kind.is_rmw()
+        && facts.seen(body).iter().any(|r| {
+            let op = facts.op(r.op);
+            op.kind.writes()
+                && op.location == location
+                && r.event != s.event
+                && r.orders.success.known().is_some_and(Ordering::releases)
+                && (r.event == t.event || flow.dominates(t.event, r.event))
+                && flow.dominates(r.event, s.event)
+        })
 }
 
 fn constant_stored(facts: &Facts<'_>, s: &Seen) -> Option<Constant> {

@@ -121,7 +121,7 @@ impl Facts<'_> {
                 }
             }
         }
-        for (a, a_usage) in fields.iter().filter(|(f, u)| u.is_hot() && !self.guards_neighbours(adt, f)) {
+        for (a, a_usage) in fields.iter().filter(|(f, u)| u.is_hot() && !self.guards_neighbours(adt, f, u)) {
             for (b, b_usage) in &fields {
                 if a != b
                     && self.is_read_mostly(adt, b, b_usage)
@@ -145,14 +145,15 @@ impl Facts<'_> {
     }
 
     /// A reference count, lock or sequence is touched by everyone who reads what it guards.
-    fn guards_neighbours(&self, adt: DefId, field: &str) -> bool {
-        self.locations.iter().enumerate().any(|(i, l)| {
-            matches!(&l.key, super::access::Key::Field(a, f) if *a == adt && f.split('.').next() == Some(field))
-                && matches!(
-                    self.role(super::LocId(i as u32)).kind,
-                    RoleKind::Refcount | RoleKind::Lock | RoleKind::Sequence
-                )
-        })
+    fn guards_neighbours(&self, adt: DefId, field: &str, usage: &Usage) -> bool {
+        let guards =
+            |l: super::LocId| matches!(self.role(l).kind, RoleKind::Refcount | RoleKind::Lock | RoleKind::Sequence);
+        // Of a part that has a lock of its own, too.
+        usage.hot.and_then(|o| self.op(o).location).is_some_and(guards)
+            || self.locations.iter().enumerate().any(|(i, l)| {
+                matches!(&l.key, super::access::Key::Field(a, f) if *a == adt && f.split('.').next() == Some(field))
+                    && guards(super::LocId(i as u32))
+            })
     }
 
     /// A pointer, mask or limit that others read and nobody writes often.

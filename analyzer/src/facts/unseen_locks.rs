@@ -4,7 +4,7 @@
 use super::access::Key;
 use super::{Facts, OpId};
 use crate::ir::ItemKind;
-use crate::resolve::{DefId, Program, Type};
+use crate::resolve::{DefId, Known, Program, Type};
 
 /// How many types up from the location's own a lock is looked for: a bucket in a list in a table.
 const MAX_OWNERS: u32 = 2;
@@ -17,6 +17,46 @@ impl Facts<'_> {
         let Some(Key::Field(owner, _)) = op.location.map(|l| &self.location(l).key) else { return false };
         !self.is_external(self.program.body(self.program.outermost(op.body)).owner)
             && self.unseen_locks.get_or_init(|| self.types_with_unseen_lock()).binary_search(owner).is_ok()
+    }
+
+    /// Whether a parameter is a `&mut` to what lies in a mutex: whoever has that holds the lock.
+    pub fn is_locked_data(&self, ty: &Type) -> bool {
+        let Type::Ref { mutable: true, inner } = ty else { return false };
+        let Type::Adt(data, _) = &**inner else { return false };
+        self.locked_types.get_or_init(|| self.types_in_locks()).binary_search(data).is_ok()
+    }
+
+    /// The types of what lies in the mutexes that structs of the crates have.
+    fn types_in_locks(&self) -> Vec<DefId> {
+        let structs: Vec<(DefId, Vec<Type>)> = structs_with_fields(self.program).collect();
+        let mut found = Vec::new();
+        structs.iter().flat_map(|(_, fields)| fields).for_each(|ty| self.add_locked(ty, &mut found));
+        for _ in 0..MAX_OWNERS {
+            let parts = structs.iter().filter(|(d, _)| found.contains(d)).flat_map(|(_, fields)| fields);
+            let inner: Vec<DefId> =
+                parts.filter_map(|ty| if let Type::Adt(d, _) = ty { Some(*d) } else { None }).collect();
+            found.extend(inner);
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// Adds what a mutex, of whatever make, holds for itself.
+    fn add_locked(&self, ty: &Type, found: &mut Vec<DefId>) {
+        let is_lock = match ty {
+            Type::Known(known, _) => matches!(known, Known::Mutex | Known::RwLock),
+            Type::Adt(d, _) => self.program.def(*d).item.name.ends_with("Mutex"),
+            ty => is_unseen_lock(ty),
+        };
+        match ty {
+            Type::Known(_, args) | Type::External(_, args) | Type::Adt(_, args) | Type::Tuple(args) => {
+                let held = args.iter().filter_map(|t| if let Type::Adt(d, _) = t { Some(*d) } else { None });
+                found.extend(held.filter(|_| is_lock));
+                args.iter().for_each(|t| self.add_locked(t, found));
+            }
+            _ => {}
+        }
     }
 
     /// The types of objects that carry an unknown lock, or are part of one that does.

@@ -11,7 +11,7 @@ use crate::ir::{Cfg, ItemKind, Path, Ty};
 const MAX_HOPS: u32 = 16;
 
 /// How often one search looks into a module: with globs in both directions, the ways between modules multiply.
-const MAX_LOOKS: u32 = 1000;
+const MAX_LOOKS: u32 = 200;
 
 /// An item, under conditions.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Which piece of memory a place names: a root and the fields from there, seen through references, smart
 //! pointers, closures' captures and accessors.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
@@ -12,6 +12,9 @@ use super::{BodyId, DefId, Program, Res};
 use crate::ir::{self, Base, Callee, EventKind, ItemKind, LocalId, Place, Proj, ValueId, ValueKind};
 
 const MAX_DEPTH: u32 = 40;
+
+/// How many values one question follows: where merges of pointers follow each other, the ways between them multiply.
+const MAX_STEPS: u32 = 1000;
 
 /// Where a path of fields begins.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,6 +67,8 @@ pub struct Accessor {
 
 thread_local! {
     static VISITING: RefCell<FxHashSet<(BodyId, ValueId)>> = RefCell::default();
+    /// How many values the outermost question has followed.
+    static STEPS: Cell<u32> = const { Cell::new(0) };
     static VISITING_FNS: RefCell<FxHashSet<DefId>> = RefCell::default();
 }
 
@@ -331,7 +336,14 @@ impl<'a> Program<'a> {
         if depth > MAX_DEPTH {
             return PlaceRef::unknown();
         }
-        if !VISITING.with_borrow_mut(|v| v.insert((body, value))) {
+        let (outermost, entered) = VISITING.with_borrow_mut(|v| (v.is_empty(), v.insert((body, value))));
+        if !entered {
+            return PlaceRef::unknown();
+        }
+        let steps = if outermost { 0 } else { STEPS.get() };
+        STEPS.set(steps + 1);
+        if steps >= MAX_STEPS {
+            VISITING.with_borrow_mut(|v| v.remove(&(body, value)));
             return PlaceRef::unknown();
         }
         let mut at = self.trace(body, value, depth + 1);

@@ -2,6 +2,8 @@
 
 use super::{split_read_modify_write, store_clobbers_rmw};
 use crate::facts::control::Decision;
+use crate::facts::flow::loop_within;
+use crate::facts::guards::Lock;
 use crate::facts::publication::origin;
 use crate::facts::required::Constant;
 use crate::facts::{Facts, LocId, Op, OpId, Seen};
@@ -69,7 +71,8 @@ declare_lint! {
     ///
     /// ## Known limits
     ///
-    /// Quiet for an idempotent flag (`if !f.load(..) { f.store(true, ..) }` and nothing else), under a lock that all
+    /// Quiet for an idempotent flag (`if !f.load(..) { f.store(true, ..) }` and nothing else, with nothing that tells
+    /// the caller which way it went, and no loop that has waited for the flag to fall), under a lock that all
     /// writers hold, for a single confined writer, and where the RMW's own result is tested afterwards.
     ///
     /// ## References
@@ -141,17 +144,18 @@ fn deciding_load<'f>(facts: &'f Facts<'_>, body: BodyId, decision: &Decision, ac
     let quiet = facts.is_alone(body, load)
         || facts.is_alone(body, act)
         || facts.is_guarded(location, act.op)
-        || settled_under_lock(facts, act)
+        || settled_under_lock(facts, body, act)
         || facts.context(act.op).vouched && !facts.is_contended(location, act.op)
         || facts.context(act.op).claimed
         || facts.is_claimed(body, act.event)
         || lowers_for_good(facts, location, act)
         || is_learnt_on_the_way(facts, body, location, decision, act)
         || decided_by_rmw(facts, body, load, act)
-        || is_idempotent(facts, body, decision, act)
+        || is_idempotent(facts, body, decision, act) && !is_waited_for(facts, body, load, act)
         || facts.compares_own_id(body, decision)
         || facts.is_own_element(&act.place)
         || facts.is_debug_assertion(body, decision)
+        || op.atomic.is_some_and(|a| a.is_pointer()) && facts.is_assertion(body, decision)
         || facts.is_settled_between(body, load.event, act.event)
         || is_surplus(facts, body, decision, act)
         || is_of_another_round(facts, body, load, decision, act)
@@ -159,7 +163,8 @@ fn deciding_load<'f>(facts: &'f Facts<'_>, body: BodyId, decision: &Decision, ac
         || facts.is_left_by_one_owner(body, decision, load, act)
         || facts.confined_writer(location).is_some()
         || facts.is_handed_to_one_side(body, load)
-        || facts.may_be_locked_by_callers(act.op);
+        || facts.may_be_locked_by_callers(act.op)
+        || facts.is_freed_with(body, act);
     (!quiet).then_some(load)
 }
 
@@ -172,7 +177,7 @@ fn disposed_load<'f>(facts: &'f Facts<'_>, body: BodyId, act: &Seen) -> Option<&
     if !replaced
         || facts.is_alone(body, act)
         || facts.is_guarded(location, act.op)
-        || settled_under_lock(facts, act)
+        || settled_under_lock(facts, body, act)
         || facts.is_claimed(body, act.event)
         || facts.is_vouched(body)
         || facts.context(act.op).in_drop
@@ -202,7 +207,7 @@ fn replaced_load<'f>(facts: &'f Facts<'_>, body: BodyId, act: &Seen) -> Option<&
         || !act.is_direct()
         || facts.is_alone(body, act)
         || facts.is_guarded(location, act.op)
-        || settled_under_lock(facts, act)
+        || settled_under_lock(facts, body, act)
         || facts.is_claimed(body, act.event)
         || facts.context(act.op).claimed
         || facts.context(act.op).in_drop
@@ -248,7 +253,7 @@ fn is_answer(facts: &Facts<'_>, body: BodyId, load: usize, loaded: ValueId, act:
         .decisions(body)
         .iter()
         .any(|d| after(d.block) && d.flows.ops.iter().chain(&d.flows.compared).any(|&i| i == load));
-    returned || decides
+    returned || decides || facts.is_freed_behind(body, loaded, act.event)
 }
 
 /// Writes that take effect whatever the current value is. A CAS brings its own check; an RMW whose result is used
@@ -269,8 +274,9 @@ fn is_unconditional(facts: &Facts<'_>, act: &Seen) -> bool {
 
 /// The write runs under an exclusive lock: the check is taken to be the first half of a double check, and the
 /// writers that do not take the lock are judged on their own.
-fn settled_under_lock(facts: &Facts<'_>, act: &Seen) -> bool {
-    facts.context(act.op).locks.iter().any(|(_, shared)| !shared)
+fn settled_under_lock(facts: &Facts<'_>, body: BodyId, act: &Seen) -> bool {
+    let locked = |locks: &[(Lock, bool)]| locks.iter().any(|(_, shared)| !shared);
+    locked(&facts.context(act.op).locks) || locked(&facts.guards(body).at(facts, body, act.event))
 }
 
 /// An RMW on the same location before the write decides who comes here.
@@ -296,7 +302,7 @@ fn is_idempotent(facts: &Facts<'_>, body: BodyId, decision: &Decision, act: &See
     let two_valued = op.value_type == Type::Prim("bool");
     let one_word_init = stored_is_pure(facts, act) && writes_once(facts, body, location, act);
     let raised = act.stored.is_constant() && (two_valued || is_only_constant(facts, location, act));
-    if !(raised || one_word_init) {
+    if !(raised || one_word_init) || two_valued && facts.is_told_apart(body, decision, act.event) {
         return false;
     }
     match facts.controlling_edge(body, decision, act.event) {
@@ -328,6 +334,19 @@ fn stored_is_pure(facts: &Facts<'_>, act: &Seen) -> bool {
         Some(_) => !op.value_type.is_raw_pointer(),
         None => false,
     }
+}
+
+/// The flag is raised once a loop has waited for it to fall: that is a lock, which two threads then both have.
+fn is_waited_for(facts: &Facts<'_>, body: BodyId, load: &Seen, act: &Seen) -> bool {
+    let op = facts.op(act.op);
+    let raises = op.new_value().is_some_and(|v| matches!(facts.value(op.body, v), ValueKind::Bool(true)));
+    let seen = facts.seen(body);
+    raises
+        && facts.wait_loops(body).iter().any(|w| {
+            let ir = facts.program.body(body).ir;
+            let inside = ir.blocks[facts.flow(body).block_of(act.event).index()].in_loop;
+            w.waits_on.iter().any(|&i| seen[i].event == load.event) && !loop_within(ir, inside, w.in_loop)
+        })
 }
 
 /// Everyone who writes the location stores this one constant: it changes once and stays so.

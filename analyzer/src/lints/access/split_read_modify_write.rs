@@ -69,8 +69,9 @@ declare_lint! {
     /// its end, `fetch_update` with `checked_add` keeps the test in the same step.
     ///
     /// Quiet where the location is reached through `&mut`, under a lock that every other writer holds, or from a
-    /// handle that only one thread can have. In an unsafe function, or behind a claim that was won on another location,
-    /// only if another function changes the location by an RMW that nothing keeps away. A value that travels through other memory in between is not followed.
+    /// handle that only one thread can have. In an unsafe function, or behind a claim that was won, only if another
+    /// function changes the location by an RMW that nothing keeps away. A value that travels through other memory in
+    /// between is not followed.
     ///
     /// ## References
     ///
@@ -138,7 +139,8 @@ fn is_torn(facts: &Facts<'_>, body: BodyId, load: &Seen, store: &Seen) -> bool {
 /// The caller vouches for nobody else being there, or a claim was won before, and nothing that others do says otherwise.
 fn is_left_alone(facts: &Facts<'_>, location: LocId, store: &Seen) -> bool {
     let context = facts.context(store.op);
-    (context.vouched || context.claimed) && !facts.is_contended(location, store.op)
+    let one_of_many = !context.claimed && facts.is_shared_give_back(location, store.op);
+    (context.vouched || context.claimed) && !one_of_many && !facts.is_contended(location, store.op)
 }
 
 /// The state of a generator of random numbers: the value is mixed with itself (`x ^ (x << 13)`), and a number that is
@@ -172,16 +174,22 @@ fn is_found_in_helper(load: &Seen, store: &Seen) -> bool {
     load.event == store.event && !load.is_direct() && !store.is_direct() && load.via[0].0 == store.via[0].0
 }
 
-/// An RMW or CAS on the same location stands between: it decides who may store.
+/// An RMW or CAS on the same location stands between: it decides who may store. One that stands before both keeps
+/// away those only who claim the location as well.
 fn is_decided_by_rmw(facts: &Facts<'_>, body: BodyId, load: &Seen, store: &Seen) -> bool {
     let flow = facts.flow(body);
-    facts.seen(body).iter().any(|s| {
-        facts.op(s.op).kind.is_rmw()
-            && facts.op(s.op).location == facts.op(store.op).location
+    let (store_op, mut before) = (facts.op(store.op), false);
+    for s in facts.seen(body) {
+        let decides = facts.op(s.op).kind.is_rmw()
+            && facts.op(s.op).location == store_op.location
             && s.place.may_alias(&store.place)
-            && flow.dominates(s.event, store.event)
-            && (flow.reaches(load.event, s.event) || flow.dominates(s.event, load.event))
-    })
+            && flow.dominates(s.event, store.event);
+        if decides && flow.reaches(load.event, s.event) {
+            return true;
+        }
+        before |= decides && flow.dominates(s.event, load.event);
+    }
+    before && !store_op.location.is_some_and(|l| facts.is_contended(l, store.op))
 }
 
 fn report(cx: &Cx<'_>, pair: &Pair<'_>) -> Finding {

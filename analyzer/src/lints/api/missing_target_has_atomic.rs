@@ -2,10 +2,12 @@
 
 use crate::facts::access::Key;
 use crate::finding::{Finding, Label, Site};
-use crate::ir::{Callee, Cfg, EventKind, Field, ItemKind, Path, Span, Ty, ValueId, ValueKind};
+use crate::ir::{Callee, Cfg, EventKind, Field, Item, ItemKind, Path, Span, Ty, ValueId, ValueKind};
 use crate::lint::{Cx, declare_lint};
+use crate::resolve::modules::BindingKind;
 use crate::resolve::origin::Origin;
-use crate::resolve::{BodyId, DefId, ModId};
+use crate::resolve::{BodyId, DefId, ModId, Program};
+use rustc_hash::FxHashSet;
 
 declare_lint! {
     /// Finds 64-bit and 128-bit atomics of `std` or `core` that are used on every target, although not every target
@@ -72,23 +74,60 @@ declare_lint! {
 /// How deep a type nests before the walk gives up.
 const MAX_DEPTH: u32 = 12;
 
+/// What a search for wide atomics needs.
+struct Look<'c> {
+    cx: &'c Cx<'c>,
+    /// The names that a wide atomic can have.
+    names: FxHashSet<&'c str>,
+}
+
+const WIDE: [&str; 4] = ["AtomicU64", "AtomicI64", "AtomicU128", "AtomicI128"];
+
+/// Their own names, and those that imports and aliases give them.
+fn names_of_wide<'p>(program: &'p Program<'_>) -> FxHashSet<&'p str> {
+    let imports = program.mods.iter().flat_map(|m| &m.names).flat_map(|(name, bindings)| {
+        bindings.iter().filter_map(|b| match &b.kind {
+            BindingKind::Import(u) => Some((*name, u.path.last()?.as_str())),
+            BindingKind::Def(_) => None,
+        })
+    });
+    let aliases = program.def_ids().filter_map(|d| match &program.def(d).item {
+        Item { name, kind: ItemKind::TypeAlias { ty: Some(Ty::Path(path)), .. }, .. } => {
+            Some((name.as_str(), path.last()))
+        }
+        _ => None,
+    });
+    let renamed: Vec<(&str, &str)> = imports.chain(aliases).filter(|(name, of)| name != of).collect();
+    let mut names = FxHashSet::from_iter(WIDE);
+    loop {
+        let known = names.len();
+        names.extend(renamed.iter().filter(|(_, of)| names.contains(of)).map(|(name, _)| *name).collect::<Vec<_>>());
+        if names.len() == known {
+            return names;
+        }
+    }
+}
+
 fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
     let program = cx.facts.program;
+    let names = names_of_wide(program);
+    let look = &Look { cx, names };
     for def in program.def_ids() {
         let d = program.def(def);
-        if d.is_test || is_asked(cx, def, d.item.name_span) {
+        if d.is_test {
             continue;
         }
+        let before = out.len();
         match &d.item.kind {
             ItemKind::Struct(s) | ItemKind::Union(s) => {
-                out.extend(s.fields.iter().filter_map(|f| field(cx, def, f, "")));
+                out.extend(s.fields.iter().filter_map(|f| field(look, def, f, "")));
             }
             ItemKind::Enum(e) => {
                 let fields = e.variants.iter().flat_map(|v| v.fields.iter().map(move |f| (f, v.name.as_str())));
-                out.extend(fields.filter_map(|(f, variant)| field(cx, def, f, variant)));
+                out.extend(fields.filter_map(|(f, variant)| field(look, def, f, variant)));
             }
             ItemKind::Static { ty, .. } => {
-                if let Some(width) = wide(cx, d.scope, ty, 0) {
+                if let Some(width) = wide(look, d.scope, ty, 0) {
                     let label = label(Site { file: d.file, span: d.item.name_span }, &width);
                     let finding = cx.finding_at_def(&MISSING_TARGET_HAS_ATOMIC, def, label, message(&width));
                     out.push(report(finding, d.item.name.clone(), &width));
@@ -96,8 +135,11 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
             }
             _ => {}
         }
+        if out.len() > before && is_asked(cx, def, d.item.name_span) {
+            out.truncate(before);
+        }
     }
-    locals(cx, out);
+    locals(look, out);
 }
 
 /// Something around asks: a condition on the item, on the modules that it stands in or on the choice of their files, a
@@ -114,12 +156,13 @@ fn names_atomics(name: &str) -> bool {
     name.contains("atomic") || name.contains("64")
 }
 
-fn field(cx: &Cx<'_>, adt: DefId, f: &Field, variant: &str) -> Option<Finding> {
+fn field(look: &Look<'_>, adt: DefId, f: &Field, variant: &str) -> Option<Finding> {
+    let cx = look.cx;
     let d = cx.facts.program.def(adt);
     if is_condition(&f.cfg) {
         return None;
     }
-    let width = wide(cx, d.scope, &f.ty, 0)?;
+    let width = wide(look, d.scope, &f.ty, 0)?;
     let name = match variant {
         "" => format!("{}::{}", d.item.name, f.name),
         v => format!("{}::{v}.{}", d.item.name, f.name),
@@ -130,17 +173,18 @@ fn field(cx: &Cx<'_>, adt: DefId, f: &Field, variant: &str) -> Option<Finding> {
 }
 
 /// Locals that operations were resolved to; their type is told by the constructor.
-fn locals(cx: &Cx<'_>, out: &mut Vec<Finding>) {
+fn locals(look: &Look<'_>, out: &mut Vec<Finding>) {
+    let cx = look.cx;
     let facts = cx.facts;
     for location in &facts.locations {
         let Key::Local(body, local) = location.key else { continue };
         let b = facts.program.body(body);
         let d = facts.program.def(b.owner);
         let l = &b.ir.locals[local.index()];
+        let Some(width) = l.init.and_then(|v| constructed(look, body, v, 0)) else { continue };
         if d.is_test || is_asked(cx, b.owner, l.span) {
             continue;
         }
-        let Some(width) = l.init.and_then(|v| constructed(cx, body, v, 0)) else { continue };
         let site = facts.site(body, Span::new(l.span.start, l.span.end));
         let finding = cx.finding(&MISSING_TARGET_HAS_ATOMIC, body, label(site, &width), message(&width));
         out.push(report(finding, l.name.clone(), &width));
@@ -148,28 +192,29 @@ fn locals(cx: &Cx<'_>, out: &mut Vec<Finding>) {
 }
 
 /// `AtomicU64::new(…)`, inside `Arc::new(…)` and the like.
-fn constructed(cx: &Cx<'_>, body: BodyId, value: ValueId, depth: u32) -> Option<String> {
+fn constructed(look: &Look<'_>, body: BodyId, value: ValueId, depth: u32) -> Option<String> {
+    let cx = look.cx;
     let ValueKind::Event(e) = cx.facts.value(body, value) else { return None };
     let EventKind::Call(call) = &cx.facts.event(body, *e).kind else { return None };
     let Callee::Path(path) = &call.callee else { return None };
     let mut ty = path.clone();
     ty.segments.pop();
     let scope = cx.facts.program.body(body).scope;
-    let inner = || call.args.iter().find_map(|v| constructed(cx, body, *v, depth + 1));
-    let own = wide_path(cx, scope, &ty);
+    let inner = || call.args.iter().find_map(|v| constructed(look, body, *v, depth + 1));
+    let own = wide_path(look, scope, &ty);
     own.or_else(|| if depth < MAX_DEPTH { inner() } else { None })
 }
 
 /// The name of the wide atomic in a type, if one stands there on every target.
-fn wide(cx: &Cx<'_>, scope: ModId, ty: &Ty, depth: u32) -> Option<String> {
+fn wide(look: &Look<'_>, scope: ModId, ty: &Ty, depth: u32) -> Option<String> {
     if depth > MAX_DEPTH {
         return None;
     }
-    let again = |t: &Ty| wide(cx, scope, t, depth + 1);
+    let again = |t: &Ty| wide(look, scope, t, depth + 1);
     match ty {
         Ty::Path(path) => {
             let args = path.segments.iter().flat_map(|s| &s.args);
-            wide_path(cx, scope, path).or_else(|| args.into_iter().find_map(again))
+            wide_path(look, scope, path).or_else(|| args.into_iter().find_map(again))
         }
         Ty::Ref { inner, .. } | Ty::Ptr { inner, .. } | Ty::Slice(inner) | Ty::Array(inner, _) => again(inner),
         Ty::Tuple(items) => items.iter().find_map(again),
@@ -177,8 +222,9 @@ fn wide(cx: &Cx<'_>, scope: ModId, ty: &Ty, depth: u32) -> Option<String> {
     }
 }
 
-fn wide_path(cx: &Cx<'_>, scope: ModId, path: &Path) -> Option<String> {
-    if path.qself.is_some() || path.segments.is_empty() {
+fn wide_path(look: &Look<'_>, scope: ModId, path: &Path) -> Option<String> {
+    let cx = look.cx;
+    if path.qself.is_some() || !look.names.contains(path.last()) {
         return None;
     }
     let origins = cx.facts.program.origins(scope, path);
@@ -202,7 +248,7 @@ fn is_std(path: &str) -> bool {
 fn wide_name(origin: &Origin) -> Option<&str> {
     let path = origin.path.as_deref().filter(|p| is_std(p))?;
     let last = path.rsplit("::").next()?;
-    matches!(last, "AtomicU64" | "AtomicI64" | "AtomicU128" | "AtomicI128").then_some(last)
+    WIDE.contains(&last).then_some(last)
 }
 
 /// A condition that has to do with which atomics there are.

@@ -214,8 +214,10 @@ fn missing(
     let passages = cx.facts.passages(adt, position);
     let half = has(Marker::Send) || has(Marker::Sync);
     let name = &cx.facts.parameters(adt)[position];
-    if !passages.iter().any(|(p, _)| p.out) && !cx.facts.holds_parameter(adt, name) {
-        // What only goes in, and is not kept, stays with the thread that gave it.
+    let out = passages.iter().any(|(p, _)| p.out);
+    if !out && (!cx.facts.holds_parameter(adt, name) || cx.facts.only_points_at(adt, name)) {
+        // What only goes in stays with the thread that gave it if it is not kept, or kept behind a pointer that only
+        // unsafe code follows.
         return None;
     }
     let find = |marker: Marker, fits: &dyn Fn(&Passage) -> bool| {

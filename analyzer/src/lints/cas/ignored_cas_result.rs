@@ -93,7 +93,9 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
     for (i, op) in facts.ops.iter().enumerate().filter(|(_, op)| op.kind.is_cas()) {
         let id = OpId(i as u32);
         let Some(seen) = facts.seen(op.body).iter().find(|s| s.op == id && s.is_direct()) else { continue };
-        if !is_dropped(facts, op.body, op.event) || facts.is_alone(op.body, seen) || reads_again(facts, seen) {
+        let guarded = op.location.is_some_and(|l| facts.is_guarded(l, id));
+        if !is_dropped(facts, op.body, op.event) || facts.is_alone(op.body, seen) || guarded || reads_again(facts, seen)
+        {
             continue;
         }
         if let Some(assumed) = assumes_success(facts, op.body, seen) {

@@ -1,8 +1,11 @@
 //! A weak CAS whose failure is taken to mean that the value differed.
 
+use crate::facts::publication::origin;
 use crate::facts::{Facts, LocId, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
-use crate::ir::{AtomicOpKind, BlockId, EventId, EventKind, Pattern, Terminator, ValueId, ValueKind};
+use crate::ir::{
+    AtomicOpKind, Base, BinOp, BlockId, Callee, EventId, EventKind, Pattern, Terminator, ValueId, ValueKind,
+};
 use crate::lint::{Cx, declare_lint};
 use crate::remedy::small;
 use crate::resolve::BodyId;
@@ -61,7 +64,8 @@ declare_lint! {
     /// ## Known limits
     ///
     /// Quiet where some loop around the call tries the same location again, in the function or in every caller, and
-    /// where failure goes on to a slow path that changes the location itself. Callers outside of the analysed crates are
+    /// where failure goes on to a slow path that changes the location itself; but not, even in a loop, where success and
+    /// failure become one value (`.unwrap_or_else(|now| now)`) of which the expected one means success. Callers outside of the analysed crates are
     /// not known; a function that is named or documented as weak is taken at its word.
     ///
     /// ## References
@@ -95,6 +99,8 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
         }
         if let Some(at) = excluded_arm(facts, op.body, seen) {
             out.push(report_excluded(cx, seen, at));
+        } else if let Some(at) = flattened(facts, op.body, seen) {
+            out.push(report_flattened(cx, seen, at));
         } else if !is_retried(facts, op.body, seen, 0) {
             out.push(report(cx, seen));
         }
@@ -265,7 +271,7 @@ fn tests_the_failure(facts: &Facts<'_>, body: BodyId, cas: &Seen) -> bool {
             } else {
                 return false;
             };
-            matches!(op, crate::ir::BinOp::Eq | crate::ir::BinOp::Ne) && is_expected(facts, body, cas, other)
+            matches!(op, BinOp::Eq | BinOp::Ne) && is_expected(facts, body, cas, other)
         }
         _ => false,
     })
@@ -348,13 +354,7 @@ fn gives_result(facts: &Facts<'_>, body: BodyId, cas: &Seen) -> bool {
 fn excluded_arm(facts: &Facts<'_>, body: BodyId, cas: &Seen) -> Option<EventId> {
     let ir = facts.program.body(body).ir;
     let result = facts.result_of(body, cas.event)?;
-    let expected = facts.op(cas.op).expected()?;
-    let is_named = |p: &Pattern| match (p, facts.value(body, expected)) {
-        (Pattern::Path(a), ValueKind::Path(b)) => a.last() == b.last(),
-        (Pattern::Int(a), ValueKind::Int(b)) => a == b,
-        (Pattern::Bool(a), ValueKind::Bool(b)) => a == b,
-        _ => false,
-    };
+    let is_named = |p: &Pattern| names_expected(facts, body, cas, p);
     for block in &ir.blocks {
         let Terminator::Switch { on, arms } = &block.term else { continue };
         let of_result = *on == result;
@@ -384,6 +384,60 @@ fn excluded_arm(facts: &Facts<'_>, body: BodyId, cas: &Seen) -> Option<EventId> 
         }
     }
     None
+}
+
+/// Success and failure become one value (`.unwrap_or_else(|now| now)`), and the expected one stands for success: it
+/// comes out of a spurious failure as well. Gives the place where they are put together.
+fn flattened(facts: &Facts<'_>, body: BodyId, cas: &Seen) -> Option<EventId> {
+    let ir = facts.program.body(body).ir;
+    let result = facts.result_of(body, cas.event)?;
+    let (at, both) = ir.values.iter().enumerate().find_map(|(i, v)| {
+        let ValueKind::Event(e) = v.kind else { return None };
+        let EventKind::Call(call) = &facts.event(body, e).kind else { return None };
+        let Callee::Method { receiver, name, .. } = &call.callee else { return None };
+        let of_result = match receiver.base {
+            Base::Local(_, v) | Base::Value(v) => receiver.proj.is_empty() && facts.is_alias(body, v, result, 0),
+            Base::Path(_) => false,
+        };
+        let same = call.args.first().is_some_and(|f| gives_its_argument(facts, body, *f));
+        (of_result && name == "unwrap_or_else" && same).then_some((e, ValueId(i as u32)))
+    })?;
+    let of_both = |v: ValueId| facts.is_alias(body, v, both, 0);
+    let compared = ir.values.iter().any(|v| match v.kind {
+        ValueKind::Binary(BinOp::Eq | BinOp::Ne, l, r) => {
+            of_both(l) && is_expected(facts, body, cas, r) || of_both(r) && is_expected(facts, body, cas, l)
+        }
+        _ => false,
+    });
+    let matched = || {
+        ir.blocks.iter().any(|b| match &b.term {
+            Terminator::Switch { on, arms } => {
+                of_both(*on) && arms.iter().any(|(p, _)| or_any(p, &|p| names_expected(facts, body, cas, p)))
+            }
+            _ => false,
+        })
+    };
+    (compared || matched()).then_some(at)
+}
+
+/// `|now| now`
+fn gives_its_argument(facts: &Facts<'_>, body: BodyId, value: ValueId) -> bool {
+    let Some(closure) = facts.program.closure_of(body, value) else { return false };
+    facts.program.body(closure).ir.blocks.iter().any(|b| match b.term {
+        Terminator::Return(Some(v)) => matches!(facts.value(closure, origin(facts, closure, v)), ValueKind::Param(0)),
+        _ => false,
+    })
+}
+
+/// Whether a pattern is the constant that the CAS expects.
+fn names_expected(facts: &Facts<'_>, body: BodyId, cas: &Seen, pattern: &Pattern) -> bool {
+    let Some(expected) = facts.op(cas.op).expected() else { return false };
+    match (pattern, facts.value(body, expected)) {
+        (Pattern::Path(a), ValueKind::Path(b)) => a.last() == b.last(),
+        (Pattern::Int(a), ValueKind::Int(b)) => a == b,
+        (Pattern::Bool(a), ValueKind::Bool(b)) => a == b,
+        _ => false,
+    }
 }
 
 fn or_any(pattern: &Pattern, test: &dyn Fn(&Pattern) -> bool) -> bool {
@@ -425,6 +479,18 @@ fn report_excluded(cx: &Cx<'_>, cas: &Seen, panic: EventId) -> Finding {
     finding.secondary.push(Label::new(facts.event_site(op.body, panic), "reached then"));
     describe(cx, cas, &mut finding);
     finding.help = Some("use `compare_exchange`, or add an arm for the expected value that tries again".to_owned());
+    finding
+}
+
+fn report_flattened(cx: &Cx<'_>, cas: &Seen, merged: EventId) -> Finding {
+    let facts = cx.facts;
+    let op = facts.op(cas.op);
+    let message = "a spurious failure of this CAS gives the expected value, and is taken for success".to_owned();
+    let primary = Label::new(facts.site(op.body, op.span), "may fail with the expected value itself");
+    let mut finding = cx.finding(&WEAK_CAS_OUTSIDE_LOOP, op.body, primary, message);
+    finding.secondary.push(Label::new(facts.event_site(op.body, merged), "success and failure become one here"));
+    describe(cx, cas, &mut finding);
+    finding.help = Some("use `compare_exchange`, or tell `Ok` and `Err` apart".to_owned());
     finding
 }
 
