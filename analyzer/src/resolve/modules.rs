@@ -4,7 +4,7 @@ use crate::ir::{BodyIdx, Cfg, Item, ItemKind, Path, Use};
 use crate::source::FileId;
 
 use super::{BodyId, BodyRef, CrateInput, Def, DefId, ModId, Program, address, vocabulary};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 
@@ -510,13 +510,12 @@ impl<'a> Program<'a> {
 
     /// A name that comes in by globs, of this module or of those that it globs: each module is looked at once.
     fn lookup_globs(&self, module: ModId, name: &str, space: Space, hops: u32) -> Res {
-        let mut visited = vec![module];
+        let mut visited = FxHashSet::from_iter([module]);
         let mut queue: Vec<&Glob<'a>> = self.module(module).globs.iter().rev().collect();
         let mut unusual = Res::Unknown;
         while let Some(glob) = queue.pop() {
             let found = match &glob.base {
-                Res::Mod(m) if !visited.contains(m) => {
-                    visited.push(*m);
+                Res::Mod(m) if visited.insert(*m) => {
                     queue.extend(self.module(*m).globs.iter().rev());
                     self.lookup_own(*m, name, space, hops + 1)
                 }

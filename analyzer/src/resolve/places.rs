@@ -342,11 +342,7 @@ impl<'a> Program<'a> {
         }
         let steps = if outermost { 0 } else { STEPS.get() };
         STEPS.set(steps + 1);
-        if steps >= MAX_STEPS {
-            VISITING.with_borrow_mut(|v| v.remove(&(body, value)));
-            return PlaceRef::unknown();
-        }
-        let mut at = self.trace(body, value, depth + 1);
+        let mut at = if steps < MAX_STEPS { self.trace(body, value, depth + 1) } else { PlaceRef::unknown() };
         VISITING.with_borrow_mut(|v| v.remove(&(body, value)));
         if at.root == Root::Unknown {
             at.root = Root::Value(body, value);
