@@ -35,7 +35,11 @@ impl Cx<'_> {
                 let delimiters = list.delimiter.span();
                 let inner = self.span(delimiters.open(), delimiters.close());
                 let inner = Span::new(inner.start + 1, inner.end.saturating_sub(1));
-                self.slice(inner).trim().to_owned()
+                match self.slice(inner).trim() {
+                    // What the macro put in the place of its parameters.
+                    text if text.contains('$') => list.tokens.to_string(),
+                    text => text.to_owned(),
+                }
             }
             Meta::NameValue(pair) if path == "doc" => self.doc_text(&pair.value, span),
             Meta::NameValue(pair) => {
