@@ -19,7 +19,7 @@ use crate::facts::{Op, Seen};
 use crate::finding::{Applicability, Edit, Fix, Site};
 use crate::fix;
 use crate::ir::outline::{NodeId, NodeKind, Outline};
-use crate::ir::{Path, Segment, Span};
+use crate::ir::{Path, Span};
 use crate::lint::Cx;
 use crate::resolve::{Atomic, BodyId, Res};
 use crate::source::FileId;
@@ -205,14 +205,7 @@ impl<'c, 'a> Mend<'c, 'a> {
 
     /// Whether a path means, where the body stands, what ends in `suffix` outside of the analysed crates.
     pub fn is_in_scope(&self, path: &str, suffix: &str) -> bool {
-        let segment =
-            |name: &str| Segment { name: name.to_owned(), args: Vec::new(), output: None, bindings: Vec::new() };
-        let path = Path {
-            global: false,
-            qself: None,
-            segments: path.split("::").map(segment).collect(),
-            span: Span::new(0, 0),
-        };
+        let path = Path::of_names(path.split("::"), Span::new(0, 0));
         let program = self.cx.facts.program;
         let scope = program.body(self.body).scope;
         [program.resolve_value(self.body, &path), program.resolve_type_path(scope, &path)]

@@ -2,7 +2,7 @@
 
 use super::Facts;
 use super::control::Decision;
-use crate::ir::{BlockId, EventId, Terminator, ValueId, ValueKind};
+use crate::ir::{BlockId, EventId, ValueId, ValueKind};
 use crate::resolve::BodyId;
 
 impl Facts<'_> {
@@ -22,21 +22,11 @@ impl Facts<'_> {
             (Some((kind, yes)), Some((other, no))) => kind == other && yes != no,
             _ => false,
         };
-        let returns = || {
-            ir.blocks.iter().enumerate().filter_map(|(i, b)| match b.term {
-                Terminator::Return(Some(v)) => Some((BlockId(i as u32), v)),
-                _ => None,
-            })
+        let apart = |ways: &[(BlockId, ValueId)]| {
+            let mut said = ways.iter().filter(|(b, _)| acts(*b));
+            said.any(|(_, yes)| ways.iter().any(|(b, no)| other(*b) && opposed(*yes, *no)))
         };
-        let by_return =
-            returns().filter(|(b, _)| acts(*b)).any(|(_, said)| returns().any(|(b, v)| other(b) && opposed(said, v)));
-        by_return
-            || ir.values.iter().any(|v| match &v.kind {
-                ValueKind::Phi(ways) => ways
-                    .iter()
-                    .filter(|(b, _)| acts(*b))
-                    .any(|(_, said)| ways.iter().any(|(b, v)| other(*b) && opposed(*said, *v))),
-                _ => false,
-            })
+        let returned: Vec<_> = self.all_ways_to_return(body).into_iter().map(|(v, b)| (b, v)).collect();
+        apart(&returned) || ir.values.iter().any(|v| matches!(&v.kind, ValueKind::Phi(ways) if apart(ways)))
     }
 }

@@ -327,10 +327,7 @@ impl Facts<'_> {
     /// The number that a constant of the analysed crates is.
     fn constant(&self, context: DefId, name: &str) -> Option<i128> {
         let span = crate::ir::Span::new(0, 0);
-        let segment =
-            |s: &str| crate::ir::Segment { name: s.to_owned(), args: Vec::new(), output: None, bindings: Vec::new() };
-        let segments = name.split("::").map(segment).collect();
-        let path = crate::ir::Path { global: false, qself: None, segments, span };
+        let path = crate::ir::Path::of_names(name.split("::"), span);
         let Res::Def(def) = self.program.resolve_value_path(self.program.def(context).scope, &path) else {
             return None;
         };
@@ -440,10 +437,7 @@ impl Arithmetic<'_, '_, '_> {
 
     fn size_of(&self, name: &str) -> Option<i128> {
         let span = crate::ir::Span::new(0, 0);
-        let segment =
-            |s: &str| crate::ir::Segment { name: s.to_owned(), args: Vec::new(), output: None, bindings: Vec::new() };
-        let segments = name.split("::").map(segment).collect();
-        let ty = Ty::Path(crate::ir::Path { global: false, qself: None, segments, span });
+        let ty = Ty::Path(crate::ir::Path::of_names(name.split("::"), span));
         let extent = self.facts.extent(&self.facts.program.lower_type(self.context, &ty), self.machine);
         extent.exact.then_some(i128::from(extent.size))
     }

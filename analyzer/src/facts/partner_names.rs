@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 
 use super::Facts;
 use super::claims::Claim;
-use crate::ir::{ItemKind, Path, Segment, Span};
+use crate::ir::{ItemKind, Path, Span};
 use crate::resolve::{DefId, Res, Type};
 
 /// What a name leads to.
@@ -333,8 +333,7 @@ fn types_in(ty: &Type, out: &mut Vec<DefId>) {
 }
 
 fn path_of(segments: &[&str]) -> Path {
-    let segment = |s: &&str| Segment { name: (*s).to_owned(), args: Vec::new(), output: None, bindings: Vec::new() };
-    Path { global: false, qself: None, segments: segments.iter().map(segment).collect(), span: Span::new(0, 0) }
+    Path::of_names(segments.iter().copied(), Span::new(0, 0))
 }
 
 fn without_generics(name: &str) -> String {

@@ -5,7 +5,7 @@
 //! program knows.
 
 use super::{
-    AtomicOpKind, Body, Call, Callee, EventId, EventKind, OrderingKind, Path, Segment, Span, Value, ValueId, ValueKind,
+    AtomicOpKind, Body, Call, Callee, EventId, EventKind, OrderingKind, Path, Span, Value, ValueId, ValueKind,
 };
 
 impl Body {
@@ -39,9 +39,7 @@ impl Body {
     }
 
     fn add_path(&mut self, names: &[&str], span: Span) -> ValueId {
-        let segment =
-            |name: &&str| Segment { name: (*name).to_owned(), args: Vec::new(), output: None, bindings: Vec::new() };
-        let path = Path { global: false, qself: None, segments: names.iter().map(segment).collect(), span };
+        let path = Path::of_names(names.iter().copied(), span);
         self.values.push(Value { kind: ValueKind::Path(Box::new(path)), span });
         ValueId(self.values.len() as u32 - 1)
     }

@@ -67,7 +67,19 @@ pub struct Segment {
     pub bindings: Vec<(String, Ty)>,
 }
 
+impl Segment {
+    /// A name without generic arguments.
+    pub fn plain(name: impl Into<String>) -> Segment {
+        Segment { name: name.into(), args: Vec::new(), output: None, bindings: Vec::new() }
+    }
+}
+
 impl Path {
+    /// `a::b`, as if it were written at `span`.
+    pub fn of_names<'n>(names: impl IntoIterator<Item = &'n str>, span: Span) -> Path {
+        Path { global: false, qself: None, segments: names.into_iter().map(Segment::plain).collect(), span }
+    }
+
     /// The last name of the path.
     pub fn last(&self) -> &str {
         self.segments.last().map_or("", |s| &s.name)

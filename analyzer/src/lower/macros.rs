@@ -204,13 +204,9 @@ pub(super) fn last_name(path: &syn::Path) -> String {
 
 /// `lazy_static::Lazy<T>`.
 fn lazy(ty: Ty, span: Span) -> Ty {
-    let segment = |name: &str, args| Segment { name: name.to_owned(), args, output: None, bindings: Vec::new() };
-    Ty::Path(Path {
-        global: false,
-        qself: None,
-        segments: vec![segment("lazy_static", Vec::new()), segment("Lazy", vec![ty])],
-        span,
-    })
+    let mut path = Path::of_names(["lazy_static"], span);
+    path.segments.push(Segment { args: vec![ty], ..Segment::plain("Lazy") });
+    Ty::Path(path)
 }
 
 fn parse_items(input: ParseStream<'_>) -> syn::Result<Vec<syn::Item>> {

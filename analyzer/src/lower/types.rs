@@ -53,7 +53,7 @@ impl Cx<'_> {
     }
 
     fn segment(&self, segment: &syn::PathSegment) -> Segment {
-        let mut out = Segment { name: name(&segment.ident), args: Vec::new(), output: None, bindings: Vec::new() };
+        let mut out = Segment::plain(name(&segment.ident));
         match &segment.arguments {
             PathArguments::None => {}
             PathArguments::AngleBracketed(args) => {

@@ -3,7 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{DefId, ModId, Program, Res};
-use crate::ir::{Item, ItemKind, Path, Segment, Span, Use, Vis};
+use crate::ir::{Item, ItemKind, Path, Span, Use, Vis};
 
 /// Items of each module, with those of its files and inline bodies.
 type Contents<'a> = FxHashMap<ModId, Vec<&'a Item>>;
@@ -94,6 +94,5 @@ impl<'a> Program<'a> {
 }
 
 fn as_path(u: &Use) -> Path {
-    let segment = |name: &String| Segment { name: name.clone(), args: Vec::new(), output: None, bindings: Vec::new() };
-    Path { global: u.global, qself: None, segments: u.path.iter().map(segment).collect(), span: Span::new(0, 0) }
+    Path { global: u.global, ..Path::of_names(u.path.iter().map(String::as_str), Span::new(0, 0)) }
 }

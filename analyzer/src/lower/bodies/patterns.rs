@@ -2,7 +2,7 @@
 
 use syn::Pat;
 
-use crate::ir::{Path, Pattern, Segment, Span, Ty, ValueId, ValueKind};
+use crate::ir::{Path, Pattern, Span, Ty, ValueId, ValueKind};
 use crate::lower::{Cx, name, source};
 
 impl Cx<'_> {
@@ -11,17 +11,10 @@ impl Cx<'_> {
         match pat {
             Pat::Ident(p) => match &p.subpat {
                 Some((_, sub)) => self.pattern(sub),
-                None if is_constant(p) => Pattern::Path(Box::new(Path {
-                    global: false,
-                    qself: None,
-                    segments: vec![Segment {
-                        name: name(&p.ident),
-                        args: Vec::new(),
-                        output: None,
-                        bindings: Vec::new(),
-                    }],
-                    span: self.token_span(p.ident.span()),
-                })),
+                None if is_constant(p) => {
+                    let path = Path::of_names([name(&p.ident).as_str()], self.token_span(p.ident.span()));
+                    Pattern::Path(Box::new(path))
+                }
                 None => Pattern::Any,
             },
             Pat::Lit(p) => self.literal_pattern(&p.lit),
