@@ -201,6 +201,57 @@ fn queue_loses_and_doubles_nothing() {
     hand_over(Queue::new, Queue::push, Queue::pop);
 }
 
+/// More threads than cores, so that some are suspended with a slot claimed or at the end of a block,
+/// and blocks serve again meanwhile.
+#[test]
+fn queue_keeps_each_producers_order() {
+    const THREADS: usize = 6;
+    const EACH: usize = 5_000;
+    let census = Census::default();
+    let queue = Queue::new();
+    let left = AtomicUsize::new(THREADS * EACH);
+    std::thread::scope(|scope| {
+        for producer in 0..THREADS {
+            let (queue, census) = (&queue, &census);
+            scope.spawn(move || (0..EACH).for_each(|turn| queue.push((producer, census.value(turn)))));
+        }
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let mut next = [0; THREADS];
+                while left.load(Ordering::Relaxed) > 0 {
+                    if let Some((producer, value)) = queue.pop() {
+                        assert!(value.id >= next[producer], "a later value came out earlier");
+                        next[producer] = value.id + 1;
+                        left.fetch_sub(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    assert!(queue.is_empty());
+    assert_eq!((queue.pop().is_none(), census.alive()), (true, 0));
+}
+
+/// A pop never says that there is nothing while values are there: each thread takes what it has put in.
+#[test]
+fn queue_is_never_empty_by_mistake() {
+    for filled in [0, 1, 62, 63, 64, 200] {
+        let queue = Queue::from_iter(0..filled);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for turn in 0..3_000 {
+                        queue.push(turn);
+                        assert!(!queue.is_empty());
+                        queue.pop().expect("as many were put in as are taken");
+                    }
+                });
+            }
+        });
+        assert_eq!(std::iter::from_fn(|| queue.pop()).count(), filled);
+    }
+}
+
 #[test]
 fn panicking_destructor_leaves_nothing_behind() {
     let census = Census::default();

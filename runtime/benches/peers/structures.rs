@@ -11,6 +11,7 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::Mutex;
 use std::time::Instant;
+use treiber_stack::TreiberStack;
 
 const OPERATIONS: usize = 50_000;
 
@@ -60,9 +61,11 @@ fn stacks(table: &mut Table) {
     let (ours, seg) = (Stack::from_iter(0..FILLED), SegQueue::new());
     (0..FILLED).for_each(|value| seg.push(value));
     let vec = Mutex::new(Vec::from_iter(0..FILLED));
+    let treiber = TreiberStack::<u64>::from(Vec::from_iter(0..FILLED));
     both_rows!(table, "stack: push and pop",
         "Stack" => { ours.push(1_u64); ours.pop() },
         "a pin alone" => pin(),
+        "treiber_stack" => { treiber.push(1_u64); treiber.pop() },
         "Mutex<Vec>" => { vec.lock().unwrap().push(1_u64); vec.lock().unwrap().pop() },
         "SegQueue, in another order" => { seg.push(1_u64); seg.pop() },
     );
