@@ -1,5 +1,5 @@
-//! A lock-free queue: Michael and Scott's list, of blocks instead of nodes, with epoch-based
-//! reclamation.
+//! A lock-free queue: Michael and Scott's list, of blocks instead of nodes, which serve again and again;
+//! epoch-based reclamation frees what is left over.
 //!
 //! | | |
 //! |---|---|
