@@ -16,6 +16,7 @@ use support::{panics, Census};
 enum Op {
     Add(usize),
     Take(Option<usize>),
+    IsEmpty(bool),
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -29,6 +30,7 @@ impl Model for Lifo {
         match op {
             Op::Add(value) => values.push(*value),
             Op::Take(seen) => (values.pop() == *seen).then_some(())?,
+            Op::IsEmpty(seen) => (values.is_empty() == *seen).then_some(())?,
         }
         Some(Self(values))
     }
@@ -45,6 +47,7 @@ impl Model for Fifo {
         match op {
             Op::Add(value) => values.push_back(*value),
             Op::Take(seen) => (values.pop_front() == *seen).then_some(())?,
+            Op::IsEmpty(seen) => (values.is_empty() == *seen).then_some(())?,
         }
         Some(Self(values))
     }
@@ -63,17 +66,22 @@ fn stack_histories_are_linearizable() {
     });
 }
 
+/// Puts in, takes out, and now and then only looks.
+fn use_queue(queue: &Queue<usize>, thread: usize, turn: usize) -> Op {
+    if (thread + turn) % 2 == 0 {
+        let value = thread * 100 + turn;
+        queue.push(value);
+        Op::Add(value)
+    } else if turn % 4 < 2 {
+        Op::Take(queue.pop())
+    } else {
+        Op::IsEmpty(queue.is_empty())
+    }
+}
+
 #[test]
 fn queue_histories_are_linearizable() {
-    history::check(2_000, Fifo(VecDeque::new()), Queue::new, |queue, thread, turn| {
-        if (thread + turn) % 2 == 0 {
-            let value = thread * 100 + turn;
-            queue.push(value);
-            Op::Add(value)
-        } else {
-            Op::Take(queue.pop())
-        }
-    });
+    history::check(2_000, Fifo(VecDeque::new()), Queue::new, use_queue);
 }
 
 /// The same at the end of a block, where threads link the next one and follow into it.
@@ -87,15 +95,7 @@ fn histories_across_blocks_are_linearizable() {
     let fills = AtomicUsize::new(58);
     let at_the_end =
         || used(fills.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| Some(58 + (n - 57) % 6)).unwrap());
-    history::check(2_000, Fifo(VecDeque::new()), at_the_end, |queue, thread, turn| {
-        if (thread + turn) % 2 == 0 {
-            let value = thread * 100 + turn;
-            queue.push(value);
-            Op::Add(value)
-        } else {
-            Op::Take(queue.pop())
-        }
-    });
+    history::check(2_000, Fifo(VecDeque::new()), at_the_end, use_queue);
 }
 
 /// Blocks are built in place: a block of these is larger than a thread's stack.
