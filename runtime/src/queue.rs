@@ -150,7 +150,6 @@ impl<T> Block<T> {
         let first = unsafe { &(*block).slots[0] };
         first.put(value);
         // Relaxed: the block is published as a whole. Partner: `push_to_new_block`.
-        // atomic-lint: allow(relaxed_publication) nobody else has seen the block
         first.state.store(FULL, Ordering::Relaxed);
         block
     }

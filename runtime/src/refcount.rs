@@ -96,7 +96,7 @@ impl RefCount {
             }
             if weaken("refcount-try-acquire") {
                 // Relaxed, on purpose: revives an object whose last reference went in between.
-                // atomic-lint: allow(check_then_act, relaxed_lock) the mistake that a model must catch
+                // atomic-lint: allow(check_then_act) the mistake that a model must catch
                 self.0.fetch_add(1, Ordering::Relaxed);
                 return true;
             }

@@ -187,8 +187,12 @@ fn given_out(facts: &Facts<'_>) -> FxHashSet<DefId> {
         let Some(f) = program.function(def) else { continue };
         let by_trait = program.implemented_trait(def).is_some();
         if by_trait || program.is_reachable(def) {
+            // Who clones one has one.
+            let from = program.self_adt(def).filter(|_| f.receiver.is_some());
             held_types(&program.lower_type(def, &f.ret), &mut |adt, _| {
-                given.insert(adt);
+                if from != Some(adt) {
+                    given.insert(adt);
+                }
             });
         }
     }

@@ -13,7 +13,8 @@ use super::required::{Constant, Required};
 use super::touch::{Touch, TouchKind};
 use super::{Facts, Seen};
 use crate::ir::{
-    AtomicOpKind, Base, BlockId, Callee, EventId, EventKind, ItemKind, Ordering, Place, Receiver, ValueId, ValueKind,
+    AtomicOpKind, Base, BlockId, Callee, EventId, EventKind, ItemKind, Ordering, Place, Receiver, Value, ValueId,
+    ValueKind,
 };
 use crate::resolve::places::Root;
 use crate::resolve::{BodyId, DefId, Type};
@@ -115,7 +116,13 @@ impl Facts<'_> {
         let other_state =
             !publish.writes && publish.value.is_none() && follow.required.as_ref().is_some_and(|r| r.equal);
         let elsewhere = !self.is_same_field(publish, follow);
-        if excluded || own || other_state || elsewhere || self.is_one_owner(publish.body, follow.body) {
+        if excluded
+            || own
+            || other_state
+            || elsewhere
+            || self.take_in_turn(publish, follow)
+            || self.is_one_owner(publish.body, follow.body)
+        {
             return false;
         }
         match (publish.evidence, follow.how) {
@@ -127,18 +134,6 @@ impl Facts<'_> {
             }
             _ => publish.key.is_some() && publish.key == follow.key && (publish.writes || follow.writes),
         }
-    }
-
-    /// Whether some write of a pointer location stores what may be data made at run time: neither null, nor the
-    /// address of a static or a function.
-    pub fn stores_live_pointer(&self, location: LocId) -> bool {
-        self.shared_writes(location).any(|w| {
-            let op = self.op(w);
-            match op.new_value() {
-                Some(v) if op.kind != AtomicOpKind::Update => !self.is_static_address(op.body, v, 0),
-                _ => true,
-            }
-        })
     }
 
     /// Whether `event` runs only after `decision` was taken: on one side of the branch, after the loop that it
@@ -564,7 +559,7 @@ fn add_follow(
         && matches!(how, How::Pointer(_))
         && op.atomic == Some(crate::resolve::Atomic::Epoch)
         && !op.method.starts_with("compare_and_swap");
-    if elsewhere || own_pointer {
+    if elsewhere || own_pointer || is_own_data(facts, body, s, how) {
         return;
     }
     let touch = match how {
@@ -578,7 +573,6 @@ fn add_follow(
         || failure && value.is_some_and(|v| facts.is_acquired_on_the_way(body, s, v))
         || touch.is_some_and(|n| facts.touches(body)[n].event != s.event && facts.is_acquired_in_helper(&facts.touches(body)[n]))
         || facts.acquires_in_helper(s)
-        || is_own_data(facts, body, s, how)
         || facts.is_guarded(location, s.op)
         // What an earlier read acquired is not what the RMW finds.
         || !op.kind.is_rmw() && facts.is_acquired_before(body, s.event, location)
@@ -601,7 +595,8 @@ fn reaches_unacquired(facts: &Facts<'_>, location: LocId, body: BodyId, s: &Seen
     }
 }
 
-/// The branch leads to memory that this very function has written before it looked at the location.
+/// The branch leads to memory that this very function has written before it looked at the location: no other thread
+/// has handed it over.
 fn is_own_data(facts: &Facts<'_>, body: BodyId, s: &Seen, how: How) -> bool {
     let How::Guards(used) = how else { return false };
     let touches = facts.touches(body);
@@ -632,18 +627,24 @@ fn asks_for_acquire(facts: &Facts<'_>, body: BodyId) -> bool {
     facts.is_unsafe_fn(body) && text.contains("safety") && words.iter().any(|w| text.contains(w))
 }
 
-/// The location is reached by a pointer that `get_mut` gave: nobody else has the structure now.
+/// The location is reached by a pointer that `get_mut` gave, or that an operation did which had its memory to itself
+/// (`&mut self`): nobody else has the structure now.
 fn is_behind_get_mut(facts: &Facts<'_>, body: BodyId, s: &Seen) -> bool {
     let Root::Value(b, root) = s.place.root else { return false };
-    b == body
-        && facts.program.body(body).ir.values.iter().enumerate().any(|(i, v)| {
-            let ValueKind::Event(e) = v.kind else { return false };
-            let EventKind::Call(call) = &facts.event(body, e).kind else { return false };
-            let Callee::Method { receiver, name, .. } = &call.callee else { return false };
-            matches!(name.as_str(), "get_mut" | "into_inner")
-                && facts.program.as_atomic(&facts.program.place_type(body, receiver)).is_some()
-                && facts.derives_from(body, root, ValueId(i as u32))
-        })
+    let alone = |l: &Seen| {
+        let loaded = facts.result_of(body, l.event).filter(|_| l.is_direct() && l.event != s.event);
+        loaded.is_some_and(|v| is_alone(facts, body, l) && facts.derives_from(body, root, v))
+    };
+    let taken = |(i, v): (usize, &Value)| {
+        let ValueKind::Event(e) = v.kind else { return false };
+        let EventKind::Call(call) = &facts.event(body, e).kind else { return false };
+        let Callee::Method { receiver, name, .. } = &call.callee else { return false };
+        matches!(name.as_str(), "get_mut" | "into_inner")
+            && facts.program.as_atomic(&facts.program.place_type(body, receiver)).is_some()
+            && facts.derives_from(body, root, ValueId(i as u32))
+    };
+    let values = &facts.program.body(body).ir.values;
+    b == body && (values.iter().enumerate().any(taken) || facts.seen(body).iter().any(alone))
 }
 
 fn is_on_failure_side(facts: &Facts<'_>, body: BodyId, s: &Seen, to: EventId) -> bool {

@@ -102,6 +102,11 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
         let shielded = cx.facts.is_shielded(adt);
         for marker in [Marker::Send, Marker::Sync] {
             let impls = cx.facts.marker_impls(adt, marker);
+            // Nobody but the crate chooses what it is made for, and what holds it has promised for that.
+            let erases = || !cx.facts.reaches_atomic(adt) && cx.facts.is_out_of_reach(adt);
+            if shielded && !impls.is_empty() && erases() {
+                continue;
+            }
             for imp in impls {
                 out.extend(by_impl(cx, adt, imp, marker, shielded));
             }
