@@ -148,10 +148,11 @@ const MAX_BROKEN_FILES: usize = 8;
 
 /// What one round over the files comes to.
 enum Round<T> {
-    /// Further files have to be parsed.
-    More(Vec<FileId>),
-    /// What looks like operations are calls.
-    Calls(Vec<(FileId, ir::BodyIdx, ir::EventId)>),
+    /// Further files have to be parsed, and what looks like operations are calls.
+    More {
+        files: Vec<FileId>,
+        calls: Vec<(FileId, ir::BodyIdx, ir::EventId)>,
+    },
     Done(Box<Looked<T>>),
 }
 
@@ -200,7 +201,7 @@ impl<'a> Run<'a> {
     }
 
     fn finish<T: Default>(mut self, look: &(impl Fn(Known<'_>) -> T + Sync)) -> (Analysis, T) {
-        // Each round parses at least one more file; so many links in a chain are not met.
+        // Each round learns something that the next one builds on; so many links in a chain are not met.
         const ROUNDS: usize = 8;
         let mut wanted = self.relevant();
         let inputs = self.inputs();
@@ -211,13 +212,9 @@ impl<'a> Run<'a> {
             rounds += 1;
             let round = attempt(Place::Facts, || {
                 let program = Program::build(&self.files, inputs.clone());
-                let wanted = self.wanted(&program);
-                if !wanted.is_empty() && rounds < ROUNDS {
-                    return Round::More(wanted);
-                }
-                let calls = access::own_methods(&program);
-                if !calls.is_empty() && rounds < ROUNDS {
-                    return Round::Calls(calls);
+                let (files, calls) = (self.wanted(&program), access::own_methods(&program));
+                if !(files.is_empty() && calls.is_empty()) && rounds < ROUNDS {
+                    return Round::More { files, calls };
                 }
                 self.tell(Stage::Linking);
                 let facts = Facts::build(&program, &self.sources, self.request.tests);
@@ -227,8 +224,8 @@ impl<'a> Run<'a> {
                 Round::Done(Box::new(Looked { findings, broken, coverage: self.coverage(&facts), tests, seen }))
             });
             match round {
-                Ok(Round::More(files)) => wanted = files,
-                Ok(Round::Calls(calls)) => {
+                Ok(Round::More { files, calls }) => {
+                    wanted = files;
                     for (file, body, event) in calls {
                         if let Some(file) = &mut self.files[file.0 as usize] {
                             file.bodies[body.0 as usize].make_call(event);

@@ -8,6 +8,7 @@ pub mod alignment;
 mod answers;
 pub mod atomic_only;
 pub mod attempt;
+mod bottom_up;
 pub mod call_graph;
 pub mod carried;
 mod carries;
@@ -85,9 +86,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::finding::Site;
 use crate::ir::{Event, EventId, Span, ValueId, ValueKind};
+use crate::resolve::memo::Memo;
 use crate::resolve::{BodyId, DefId, Program};
 use crate::source::Sources;
 pub use access::{Coverage, LocId, Location, Op, OpId, Orders, Seen};
+use bottom_up::BottomUp;
 pub use flow::Flow;
 pub use role::{Role, RoleKind};
 pub use value_flow::Flows;
@@ -110,7 +113,9 @@ pub struct Facts<'a> {
     calls: Vec<Vec<(EventId, BodyId)>>,
     /// The bodies in groups that call each other, callees first.
     call_order: Vec<Vec<BodyId>>,
-    touches: Vec<Vec<touch::Touch>>,
+    /// Per body: which of these groups it belongs to.
+    component_of: Vec<u32>,
+    touches: BottomUp<Vec<touch::Touch>>,
     sync: Vec<pairing::Sync>,
     frees: Vec<bool>,
     published: OnceLock<publication::Published>,
@@ -124,7 +129,9 @@ pub struct Facts<'a> {
     roles: Vec<OnceLock<Role>>,
     /// Per location: the handle that its writes are confined to.
     confined: Vec<OnceLock<Option<DefId>>>,
-    effects: OnceLock<effects::Effects>,
+    /// Per struct: whether what it holds keeps it from being `Sync`.
+    unshareable: Memo<DefId, bool>,
+    effects: BottomUp<Vec<effects::Effect>>,
     handed_out: OnceLock<handed_out::HandedOut>,
     carries: OnceLock<carries::Carries>,
     /// How many fields and statics hold each type.
@@ -164,7 +171,8 @@ impl<'a> Facts<'a> {
             returns: Vec::new(),
             calls: Vec::new(),
             call_order: Vec::new(),
-            touches: Vec::new(),
+            component_of: Vec::new(),
+            touches: BottomUp::new(program.bodies.len()),
             sync: Vec::new(),
             frees: Vec::new(),
             published: OnceLock::new(),
@@ -173,7 +181,8 @@ impl<'a> Facts<'a> {
             decisions: std::iter::repeat_with(OnceLock::new).take(program.bodies.len()).collect(),
             instances: Vec::new(),
             contexts: Vec::new(),
-            effects: OnceLock::new(),
+            unshareable: Memo::default(),
+            effects: BottomUp::new(program.bodies.len()),
             handed_out: OnceLock::new(),
             carries: OnceLock::new(),
             holding: OnceLock::new(),
@@ -203,7 +212,6 @@ impl<'a> Facts<'a> {
             }
         }
         facts.contexts = context::of_all(&facts);
-        touch::collect(&mut facts);
         pairing::collect(&mut facts);
         reclamation::collect(&mut facts);
         facts

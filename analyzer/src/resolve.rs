@@ -7,7 +7,7 @@
 pub mod calls;
 mod closures;
 pub mod infer;
-mod memo;
+pub(crate) mod memo;
 pub mod modules;
 pub mod origin;
 pub mod places;

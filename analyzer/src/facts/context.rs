@@ -1,5 +1,7 @@
 //! In which surroundings each operation runs: alone with its memory, or under which locks.
 
+use rustc_hash::FxHashSet;
+
 use super::Facts;
 use super::access::{LocId, OpId, Seen};
 use super::guards::Lock;
@@ -452,17 +454,31 @@ impl Facts<'_> {
         if self.program.implements(adt, "Sync") || self.is_vouched_by_holder(adt) {
             return false;
         }
-        self.holds_unshareable(adt, &mut Vec::new())
+        self.holds_unshareable(adt)
     }
 
-    fn holds_unshareable(&self, adt: DefId, visited: &mut Vec<DefId>) -> bool {
+    fn holds_unshareable(&self, adt: DefId) -> bool {
+        if let Some(known) = self.unshareable.get(&adt) {
+            return known;
+        }
+        let mut visited = FxHashSet::default();
+        let holds = self.finds_unshareable(adt, &mut visited);
+        match holds {
+            true => self.unshareable.insert(adt, true),
+            // Whatever was looked at on the way holds none either.
+            false => visited.into_iter().for_each(|adt| self.unshareable.insert(adt, false)),
+        }
+        holds
+    }
+
+    fn finds_unshareable(&self, adt: DefId, visited: &mut FxHashSet<DefId>) -> bool {
         let ItemKind::Struct(s) = &self.program.def(adt).item.kind else { return false };
-        visited.push(adt);
+        visited.insert(adt);
         s.fields.iter().any(|f| self.is_unshareable(&self.program.lower_type(adt, &f.ty), visited))
     }
 
     /// Whether a value of the type makes what holds it `!Sync`. Pointers that share what they lead to pass it on.
-    fn is_unshareable(&self, ty: &Type, visited: &mut Vec<DefId>) -> bool {
+    fn is_unshareable(&self, ty: &Type, visited: &mut FxHashSet<DefId>) -> bool {
         match ty {
             Type::Known(Known::Cell | Known::RefCell | Known::UnsafeCell | Known::Rc | Known::NonNull, _)
             | Type::Ptr { .. } => true,
@@ -471,9 +487,8 @@ impl Facts<'_> {
             }
             Type::Tuple(items) => items.iter().any(|t| self.is_unshareable(t, visited)),
             Type::Ref { inner, .. } | Type::Array(inner, _) | Type::Slice(inner) => self.is_unshareable(inner, visited),
-            Type::Adt(d, _) => {
-                !visited.contains(d) && !self.program.implements(*d, "Sync") && self.holds_unshareable(*d, visited)
-            }
+            Type::Adt(d, _) if visited.contains(d) || self.program.implements(*d, "Sync") => false,
+            Type::Adt(d, _) => self.unshareable.get(d).unwrap_or_else(|| self.finds_unshareable(*d, visited)),
             _ => false,
         }
     }

@@ -72,35 +72,10 @@ impl Effect {
     }
 }
 
-/// The effects of every body.
-#[derive(Debug, Default)]
-pub struct Effects(Vec<Vec<Effect>>);
-
-impl Effects {
-    pub(super) fn of_all(facts: &Facts<'_>) -> Effects {
-        let program = facts.program;
-        let calls = super::call_graph::call_edges(program, facts);
-        let mut all: Vec<Vec<Effect>> = vec![Vec::new(); program.bodies.len()];
-        for component in super::call_graph::components(program.bodies.len(), &calls) {
-            for &body in &component {
-                let mut effects = own(facts, body);
-                for &(event, callee) in calls[body.index()].iter().filter(|(_, c)| !component.contains(c)) {
-                    if !facts.is_cas_pure(callee) {
-                        inherit(facts, body, event, callee, &all[callee.index()], &mut effects);
-                    }
-                }
-                all[body.index()] = effects;
-            }
-        }
-        Effects(all)
-    }
-}
-
 impl Facts<'_> {
     /// What running a body does, besides atomic operations.
     pub fn effects(&self, body: BodyId) -> &[Effect] {
-        let all = self.effects.get_or_init(|| Effects::of_all(self));
-        all.0.get(body.index()).map_or(&[], |v| v)
+        self.summary::<Vec<_>>(&self.effects, body, of_body)
     }
 
     /// The function that a body is, is annotated `#[cas_pure]`.
@@ -108,6 +83,19 @@ impl Facts<'_> {
         let b = self.program.body(body);
         b.parent.is_none() && self.program.annotation(b.owner, Word::CasPure).is_some()
     }
+}
+
+fn of_body(facts: &Facts<'_>, body: BodyId) -> Vec<Effect> {
+    let mut effects = own(facts, body);
+    for &(event, callee) in facts.calls(body) {
+        if !facts.call_each_other(body, callee)
+            && !facts.is_cas_pure(callee)
+            && let Some(inner) = facts.effects.of_callee(callee)
+        {
+            inherit(facts, body, event, callee, inner, &mut effects);
+        }
+    }
+    effects
 }
 
 fn own(facts: &Facts<'_>, body: BodyId) -> Vec<Effect> {

@@ -230,25 +230,43 @@ fn close(facts: &Facts<'_>, touches: &mut [BTreeMap<FieldId, Touch>], drops: &Fx
     }
     edges.sort_unstable();
     edges.dedup();
-    // Touches only grow and are few, so this ends soon.
+    // Touches only grow and are few, so this ends soon. An edge whose end has not grown since has nothing new to say.
+    let mut growth: Vec<u32> = touches.iter().map(|t| u32::from(!t.is_empty())).collect();
+    let mut taken_in = vec![0; edges.len()];
     let mut changed = true;
     while changed {
         changed = false;
-        for (from, to) in &edges {
-            if from == to || touches[to.index()].is_empty() {
+        for ((from, to), taken_in) in edges.iter().zip(&mut taken_in) {
+            let (from, to) = (from.index(), to.index());
+            if from == to || *taken_in == growth[to] {
                 continue;
             }
-            for (field, t) in touches[to.index()].clone() {
-                let mine = touches[from.index()].entry(field).or_default();
-                let grown =
-                    Touch { hot: mine.hot.or(t.hot), writes: mine.writes | t.writes, reads: mine.reads | t.reads };
-                changed |= grown.hot.is_some() != mine.hot.is_some()
-                    || grown.writes != mine.writes
-                    || grown.reads != mine.reads;
-                *mine = grown;
+            *taken_in = growth[to];
+            let theirs = std::mem::take(&mut touches[to]);
+            if take_in(&mut touches[from], &theirs) {
+                growth[from] += 1;
+                changed = true;
             }
+            touches[to] = theirs;
         }
     }
+}
+
+/// Whether a body learns something by what another one does.
+fn take_in(mine: &mut BTreeMap<FieldId, Touch>, theirs: &BTreeMap<FieldId, Touch>) -> bool {
+    let mut grown = false;
+    for (field, t) in theirs {
+        let Some(known) = mine.get_mut(field) else {
+            mine.insert(field.clone(), *t);
+            grown = true;
+            continue;
+        };
+        grown |= known.hot.is_none() && t.hot.is_some() || t.writes && !known.writes || t.reads && !known.reads;
+        known.hot = known.hot.or(t.hot);
+        known.writes |= t.writes;
+        known.reads |= t.reads;
+    }
+    grown
 }
 
 /// From functions that hand out a guard by `&self` to what the guard does when it is dropped.

@@ -38,6 +38,10 @@ pub(super) fn see_through_helpers(facts: &mut Facts<'_>) {
         }
     }
     facts.calls = calls;
+    facts.component_of = vec![0; program.bodies.len()];
+    for (n, component) in order.iter().enumerate() {
+        component.iter().for_each(|b| facts.component_of[b.index()] = n as u32);
+    }
     facts.call_order = order;
 }
 

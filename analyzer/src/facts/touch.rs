@@ -68,19 +68,10 @@ impl Touch {
     }
 }
 
-/// Fills in the touches of every body, callees before callers.
-pub(super) fn collect(facts: &mut Facts<'_>) {
-    let n = facts.program.bodies.len();
-    facts.touches = vec![Vec::new(); n];
-    let order = std::mem::take(&mut facts.call_order);
-    for component in &order {
-        for &body in component {
-            let mut touches = own(facts, body);
-            through_calls(facts, body, component, &mut touches);
-            facts.touches[body.index()] = touches;
-        }
-    }
-    facts.call_order = order;
+fn of_body(facts: &Facts<'_>, body: BodyId) -> Vec<Touch> {
+    let mut touches = own(facts, body);
+    through_calls(facts, body, &mut touches);
+    touches
 }
 
 fn own(facts: &Facts<'_>, body: BodyId) -> Vec<Touch> {
@@ -102,14 +93,12 @@ fn own(facts: &Facts<'_>, body: BodyId) -> Vec<Touch> {
     out
 }
 
-fn through_calls(facts: &Facts<'_>, body: BodyId, cycle: &[BodyId], out: &mut Vec<Touch>) {
+fn through_calls(facts: &Facts<'_>, body: BodyId, out: &mut Vec<Touch>) {
     let seen = facts.seen(body);
     let by_event = &facts.by_event[body.index()];
     for &(event, callee) in &facts.calls[body.index()] {
-        let inner = &facts.touches[callee.index()];
-        if cycle.contains(&callee) || inner.len() > MAX_HELPER_TOUCHES {
-            continue;
-        }
+        let of_callee = facts.touches.of_callee(callee).filter(|_| !facts.call_each_other(body, callee));
+        let Some(inner) = of_callee.filter(|inner| inner.len() <= MAX_HELPER_TOUCHES) else { continue };
         for t in inner {
             if t.via.len() >= MAX_CALL_DEPTH {
                 continue;
@@ -390,7 +379,7 @@ fn method_touch(name: &str) -> Option<TouchKind> {
 impl Facts<'_> {
     /// The plain accesses that running a body makes, its helpers' included.
     pub fn touches(&self, body: BodyId) -> &[Touch] {
-        self.touches.get(body.index()).map_or(&[], |v| v)
+        self.summary::<Vec<_>>(&self.touches, body, of_body)
     }
 
     /// Whether the type of a field or static has an `UnsafeCell` in it.

@@ -9,16 +9,16 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 const SHARDS: usize = 16;
 
 /// A table of answers, in parts that are locked one by one, each for no longer than it takes to look up or to insert.
-pub(super) struct Memo<K, V> {
+pub(crate) struct Memo<K, V> {
     shards: [Mutex<FxHashMap<K, V>>; SHARDS],
 }
 
 impl<K: Eq + Hash, V: Clone> Memo<K, V> {
-    pub(super) fn get(&self, key: &K) -> Option<V> {
+    pub(crate) fn get(&self, key: &K) -> Option<V> {
         self.shard(key).lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    pub(super) fn insert(&self, key: K, value: V) {
+    pub(crate) fn insert(&self, key: K, value: V) {
         self.shard(&key).lock().unwrap_or_else(PoisonError::into_inner).insert(key, value);
     }
 
