@@ -382,7 +382,8 @@ impl Facts<'_> {
                 handle = Some(through);
             }
         }
-        handle.filter(|h| !self.is_copied(*h))
+        // Copies of what has the location in itself have one each.
+        handle.filter(|h| self.location(location).key.owner() == Some(*h) || !self.is_copied(*h))
     }
 
     /// The handle by which a body runs, if one thread at a time can run it with one shared object: a method that has its

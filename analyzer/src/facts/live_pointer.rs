@@ -16,7 +16,8 @@ impl Facts<'_> {
                 Some(v) if op.kind != AtomicOpKind::Update => {
                     !self.is_static_address(op.body, v, 0)
                         && !self.is_moved_along(location, op)
-                        && (!self.is_from_outside(op.body, v) || !self.publishes(location).is_empty())
+                        && (!self.is_from_outside(op.body, v)
+                            || self.publishes(location).iter().any(|p| p.key.is_none()))
                 }
                 _ => true,
             }
@@ -30,7 +31,14 @@ impl Facts<'_> {
             let mut from = s.stored.ops.iter().map(|i| self.op(self.seen(op.body)[*i].op));
             s.stored.computed && from.any(|o| o.location == Some(location) && o.kind.reads())
         };
+        // A pointer with bits of the old word beside it is one all the same.
+        let has_pointer = || {
+            let values = (0..self.program.body(op.body).ir.values.len() as u32).map(ValueId);
+            let mut pointers = values.filter(|v| self.program.type_of(op.body, *v).is_raw_pointer());
+            op.new_value().is_some_and(|new| pointers.any(|p| self.derives_from(op.body, new, p)))
+        };
         !self.location(location).atomic.is_some_and(|a| a.is_pointer())
+            && !has_pointer()
             && (matches!(op.kind, AtomicOpKind::FetchAdd | AtomicOpKind::FetchSub)
                 || self.seen(op.body).iter().any(|s| s.event == op.event && s.is_direct() && goes_on(s)))
     }

@@ -13,7 +13,11 @@ const MAX_DEPTH: u32 = 6;
 impl Facts<'_> {
     /// A branch compares with something of the caller's own (its thread's id): only the owner gets past.
     pub fn compares_own_id(&self, body: BodyId, decision: &Decision) -> bool {
-        let ValueKind::Binary(BinOp::Eq | BinOp::Ne, l, r) = self.value(body, decision.cond) else { return false };
+        self.asks_for_own_id(body, decision.cond)
+    }
+
+    pub(super) fn asks_for_own_id(&self, body: BodyId, cond: ValueId) -> bool {
+        let ValueKind::Binary(BinOp::Eq | BinOp::Ne, l, r) = self.value(body, cond) else { return false };
         [*l, *r].into_iter().any(|v| self.mentions_id(body, v, 0))
     }
 

@@ -3,7 +3,7 @@
 use super::Facts;
 use super::publication::{Evidence, Follow, Publish, origin};
 use super::touch::TouchKind;
-use crate::ir::{BinOp, ValueKind};
+use crate::ir::{BinOp, ValueId, ValueKind};
 use crate::resolve::BodyId;
 
 impl Facts<'_> {

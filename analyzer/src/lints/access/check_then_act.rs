@@ -386,9 +386,15 @@ fn is_surplus(facts: &Facts<'_>, body: BodyId, decision: &Decision, act: &Seen) 
 
 /// All other writes of the location are of the same kind: a cached word that anyone may compute again.
 fn writes_once(facts: &Facts<'_>, body: BodyId, location: LocId, act: &Seen) -> bool {
+    let here = facts.op(act.op).body;
+    // The same function for other targets.
+    let is_variant = |other: BodyId| {
+        let def = |b: BodyId| facts.program.def(facts.program.body(b).owner);
+        def(other).item.name == def(here).item.name && !def(other).cfg.is_always() && !def(here).cfg.is_always()
+    };
     facts.shared_writes(location).all(|w| {
         let op = facts.op(w);
-        op.kind == AtomicOpKind::Store && (w == act.op || op.body == facts.op(act.op).body)
+        op.kind == AtomicOpKind::Store && (w == act.op || op.body == here || is_variant(op.body))
     }) && facts.op(act.op).value_type != Type::Prim("bool")
         && act.stored.ops.iter().all(|&i| facts.is_pinned(body, i, act.event))
         && (!act.stored.is_constant() || is_choice(facts, act))
