@@ -35,6 +35,7 @@ pub mod handshake;
 pub mod heat;
 pub mod held;
 pub mod helpers;
+mod hints;
 pub mod initial;
 pub mod interior;
 pub mod layout;
