@@ -229,6 +229,9 @@ fn memory_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec<
         if t.event == s.event || !flow.reaches(t.event, s.event) || !is_shared_memory(t) {
             continue;
         }
+        if facts.is_taken_by(body, t, s) {
+            continue;
+        }
         // Written through the very pointer that is published: the object is handed over.
         let by_pointer = s.is_direct() && is_written_through(facts, body, t, s);
         let whole = whole_object(facts, t, s);

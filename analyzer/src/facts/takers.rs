@@ -1,9 +1,9 @@
 //! Takers of elements that move one index on, each from where the last one left it.
 
-use super::Facts;
 use super::publication::{Evidence, Follow, Publish, origin};
-use super::touch::TouchKind;
-use crate::ir::{BinOp, ValueId, ValueKind};
+use super::touch::{Touch, TouchKind};
+use super::{Facts, Seen};
+use crate::ir::{BinOp, BlockId, ValueId, ValueKind};
 use crate::resolve::BodyId;
 
 impl Facts<'_> {
@@ -27,5 +27,14 @@ impl Facts<'_> {
             )
         };
         op.kind.is_cas() && s.stored.computed && !s.stored.is_constant() && !op.new_value().is_none_or(lowers)
+    }
+
+    /// Whether memory is only worked on once this CAS has taken it: what comes round to the CAS again was not made ready
+    /// for it.
+    pub(super) fn is_taken_by(&self, body: BodyId, touch: &Touch, s: &Seen) -> bool {
+        let flow = self.flow(body);
+        let touched = flow.block_of(touch.event);
+        let behind = |b: &BlockId| *b == touched || flow.block_dominates(*b, touched);
+        self.op(s.op).kind.is_cas() && touch.event != s.event && self.outcome(body, s).success.iter().any(behind)
     }
 }
