@@ -12,7 +12,10 @@ impl Facts<'_> {
         if !matches!(publish.evidence, Evidence::Atomic(_)) || publish.released {
             return false;
         }
-        if !matches!(follow.how, How::GuardsAtomic(_)) {
+        // Who writes them under a lock mirrors what lies in it, and who goes by them takes it to see for sure.
+        let event = self.seen(publish.body)[publish.seen].event;
+        let locked = self.guards(publish.body).at(self, publish.body, event).iter().any(|(_, shared)| !shared);
+        if locked || !matches!(follow.how, How::GuardsAtomic(_)) {
             return true;
         }
         let location = self.op(self.seen(follow.body)[follow.seen].op).location;
