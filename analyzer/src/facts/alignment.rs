@@ -4,7 +4,8 @@
 //! (`core::sync::atomic`, "Portability"). What cannot be followed to a type is unknown, never "unaligned".
 
 use super::Facts;
-use crate::ir::{Base, BinOp, Callee, Event, EventId, EventKind, ItemKind, Place, Proj, ValueId, ValueKind};
+use crate::ir::{Base, BinOp, Call, Callee, Event, EventId, EventKind, ItemKind, Place, Proj, ValueId, ValueKind};
+use crate::resolve::calls::Target;
 use crate::resolve::{Atomic, BodyId, DefId, Type};
 
 /// How many callers deep a pointer parameter is followed.
@@ -243,21 +244,32 @@ impl Facts<'_> {
     /// Somewhere in the function the alignment is asked for or made.
     pub fn checks_alignment(&self, body: BodyId) -> bool {
         let ir = self.program.body(body).ir;
-        let asks = ir.events.iter().any(|e| match &e.kind {
-            EventKind::Call(call) => match &call.callee {
-                Callee::Path(p) => matches!(p.last(), "align_of" | "align_of_val") || p.last().contains("align"),
-                Callee::Method { name, .. } => name.contains("align"),
-                Callee::Value(_) => false,
-            },
-            EventKind::Macro(m) => m.path.last().contains("align"),
+        // A helper that says yes or no for two types: `fits::<T, AtomicU32>()`.
+        let helper_asks = |call: &Call| match self.program.target(body, call) {
+            Target::Fn(def) if call.args.is_empty() => {
+                self.program.body_of(def).is_some_and(|b| self.asks_for_alignment(b, &|_| false))
+            }
             _ => false,
-        });
+        };
+        let asks = self.asks_for_alignment(body, &helper_asks);
         // `p as usize % 4`, `addr & 7`.
         let computes = ir.values.iter().any(|v| match &v.kind {
             ValueKind::Binary(BinOp::Rem | BinOp::BitAnd, l, _) => self.is_address(body, *l),
             _ => false,
         });
         asks || computes
+    }
+
+    fn asks_for_alignment(&self, body: BodyId, by_call: &dyn Fn(&Call) -> bool) -> bool {
+        self.program.body(body).ir.events.iter().any(|e| match &e.kind {
+            EventKind::Call(call) => match &call.callee {
+                Callee::Path(p) => p.last().contains("align") || by_call(call),
+                Callee::Method { name, .. } => name.contains("align"),
+                Callee::Value(_) => false,
+            },
+            EventKind::Macro(m) => m.path.last().contains("align"),
+            _ => false,
+        })
     }
 
     fn is_address(&self, body: BodyId, value: ValueId) -> bool {

@@ -200,7 +200,13 @@ impl Facts<'_> {
             ty => ty,
         };
         d.item.attrs.iter().any(|a| a.path == "thread_local")
-            && matches!(inner, Type::Atomic(..) | Type::Array(..) | Type::Adt(..))
+            && matches!(
+                inner,
+                Type::Atomic(..)
+                    | Type::Array(..)
+                    | Type::Adt(..)
+                    | Type::Known(Known::Cell | Known::RefCell | Known::UnsafeCell, _)
+            )
     }
 
     pub fn param_type(&self, body: BodyId, index: u32) -> Type {
@@ -216,35 +222,19 @@ impl Facts<'_> {
         })
     }
 
-    /// Whether a value is a new object: made by a constructor call here.
-    fn is_fresh(&self, body: BodyId, value: ValueId) -> bool {
-        match self.value(body, value) {
-            ValueKind::Struct { .. } => true,
-            ValueKind::Event(e) => match &self.event(body, *e).kind {
-                EventKind::Call(c) => match &c.callee {
-                    crate::ir::Callee::Path(p) => {
-                        matches!(
-                            p.last(),
-                            "new" | "into_raw" | "leak" | "default" | "alloc" | "alloc_zeroed" | "from" | "pin"
-                        ) || p.last().starts_with("new_")
-                    }
-                    _ => false,
-                },
-                _ => false,
-            },
-            ValueKind::Cast(v, _) => self.is_fresh(body, *v),
-            _ => false,
-        }
-    }
-
     /// Whether a value may have been given away (stored, passed, captured, returned) before `event` runs.
     pub fn escapes_before(&self, body: BodyId, value: ValueId, event: EventId) -> bool {
+        self.escapes(body, value, Some(event))
+    }
+
+    /// The same for the whole body where no event is named; what it returns is not given away by that.
+    pub(super) fn escapes(&self, body: BodyId, value: ValueId, before: Option<EventId>) -> bool {
         let b = self.program.body(body).ir;
         let flow = self.flow(body);
         let same = |v: ValueId| self.is_alias(body, v, value, 0);
         for (i, e) in b.events.iter().enumerate() {
             let id = EventId(i as u32);
-            if id == event || !flow.reaches(id, event) {
+            if before.is_some_and(|event| id == event || !flow.reaches(id, event)) {
                 continue;
             }
             let escapes = match &e.kind {
@@ -266,7 +256,8 @@ impl Facts<'_> {
                     _ => c.args.iter().any(|v| same(*v)),
                 },
                 EventKind::Atomic(op) if op.kind.is_cas() => {
-                    op.args.iter().any(|v| same(*v)) && self.is_behind_success(body, id, event)
+                    op.args.iter().any(|v| same(*v))
+                        && before.is_none_or(|event| self.is_behind_success(body, id, event))
                 }
                 EventKind::Atomic(op) => op.kind.writes() && op.args.iter().any(|v| same(*v)),
                 EventKind::Write { value, .. } | EventKind::Assign { value, .. } => same(*value),
@@ -283,7 +274,7 @@ impl Facts<'_> {
                     .program
                     .nested_body(body, idx)
                     .is_some_and(|c| self.program.body(c).ir.captures.iter().any(|c| same(c.value)));
-                captured && v.span.end <= b.events[event.index()].span.start
+                captured && before.is_none_or(|event| v.span.end <= b.events[event.index()].span.start)
             }
             _ => false,
         })
@@ -391,7 +382,8 @@ impl Facts<'_> {
                 handle = Some(through);
             }
         }
-        handle.filter(|h| !self.is_copied(*h))
+        // Copies of what has the location in itself have one each.
+        handle.filter(|h| self.location(location).key.owner() == Some(*h) || !self.is_copied(*h))
     }
 
     /// The handle by which a body runs, if one thread at a time can run it with one shared object: a method that has its

@@ -1,10 +1,61 @@
 //! Objects that nobody else has seen yet, and addresses that are the same for ever.
 
 use super::Facts;
-use crate::ir::{Base, Callee, EventId, EventKind, ValueId, ValueKind};
+use super::publication::origin;
+use crate::ir::{Base, Call, Callee, EventId, EventKind, Place, Proj, ValueId, ValueKind};
+use crate::resolve::calls::Target;
 use crate::resolve::{BodyId, Known, Res, Type};
 
+/// How many calls deep the maker of an object is looked for.
+const MAX_CALLS: u32 = 3;
+
 impl Facts<'_> {
+    /// Whether a value is a new object: made by a constructor call here, or by a helper.
+    pub(super) fn is_fresh(&self, body: BodyId, value: ValueId) -> bool {
+        self.is_made(body, value, 0)
+    }
+
+    fn is_made(&self, body: BodyId, value: ValueId, calls: u32) -> bool {
+        match self.value(body, value) {
+            ValueKind::Struct { .. } => true,
+            ValueKind::Event(e) => match &self.event(body, *e).kind {
+                EventKind::Call(c) => match &c.callee {
+                    Callee::Path(p) => {
+                        matches!(
+                            p.last(),
+                            "new" | "into_raw" | "leak" | "default" | "alloc" | "alloc_zeroed" | "from" | "pin"
+                        ) || p.last().starts_with("new_")
+                            || self.gives_what_it_made(body, c, calls)
+                    }
+                    Callee::Method { receiver, name, .. } if matches!(name.as_str(), "cast" | "as_ptr") => {
+                        match receiver.base {
+                            Base::Local(_, v) | Base::Value(v) => {
+                                receiver.proj.is_empty() && self.is_made(body, v, calls)
+                            }
+                            Base::Path(_) => false,
+                        }
+                    }
+                    _ => false,
+                },
+                _ => false,
+            },
+            ValueKind::Cast(v, _) => self.is_made(body, *v, calls),
+            _ => false,
+        }
+    }
+
+    /// Whether a function of the crate gives back what it has made itself and shown to nobody else.
+    fn gives_what_it_made(&self, body: BodyId, call: &Call, calls: u32) -> bool {
+        let Target::Fn(def) = self.program.target(body, call) else { return false };
+        let Some(callee) = self.program.body_of(def).filter(|_| calls < MAX_CALLS) else { return false };
+        let ways = self.all_ways_to_return(callee);
+        !ways.is_empty()
+            && ways.iter().all(|(v, _)| {
+                let made = origin(self, callee, *v);
+                self.is_made(callee, made, calls + 1) && !self.escapes(callee, made, None)
+            })
+    }
+
     /// Whether a value is null, a constant, or the address of a static or function.
     pub fn is_static_address(&self, body: BodyId, value: ValueId, depth: u32) -> bool {
         if depth > 6 {
@@ -41,6 +92,32 @@ impl Facts<'_> {
                     }
                     _ => false,
                 },
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// Whether a pointer was given by a cell that makes its value once: whoever asks is given the same.
+    pub fn is_made_once(&self, body: BodyId, value: ValueId) -> bool {
+        let behind = |p: &Place| match p.base {
+            Base::Local(_, v) | Base::Value(v) if p.proj.iter().all(|p| *p == Proj::Deref) => Some(v),
+            _ => None,
+        };
+        match self.value(body, value) {
+            ValueKind::Cast(v, _) => self.is_made_once(body, *v),
+            ValueKind::Read(p) | ValueKind::Ref { place: p, .. } | ValueKind::RawRef { place: p, .. } => {
+                behind(p).is_some_and(|v| self.is_made_once(body, v))
+            }
+            ValueKind::Event(e) => match &self.event(body, *e).kind {
+                EventKind::Call(Call { callee: Callee::Method { receiver, name, .. }, .. }) => match name.as_str() {
+                    "get_or_init" | "get_or_try_init" | "get_or_create" | "call_once" => true,
+                    "cast" | "cast_mut" | "as_ptr" => behind(receiver).is_some_and(|v| self.is_made_once(body, v)),
+                    _ => false,
+                },
+                EventKind::Call(Call { callee: Callee::Path(p), args }) if p.last() == "from_ref" => {
+                    args.first().is_some_and(|v| self.is_made_once(body, *v))
+                }
                 _ => false,
             },
             _ => false,
@@ -94,7 +171,7 @@ impl Facts<'_> {
         &self,
         body: BodyId,
         event: EventId,
-        call: &crate::ir::Call,
+        call: &Call,
         visited: &mut Vec<ValueId>,
     ) -> Option<Option<EventId>> {
         match &call.callee {

@@ -117,6 +117,11 @@ impl Facts<'_> {
         self.is_out_of_reach_at(adt, 0)
     }
 
+    /// Whether users cannot name the type, as far as was read, and who holds it stands in files that were not.
+    pub fn is_held_unread(&self, adt: DefId) -> bool {
+        !self.program.is_reachable(adt) && self.is_named_unread(adt)
+    }
+
     fn is_out_of_reach_at(&self, adt: DefId, depth: u32) -> bool {
         if depth > 4 || self.program.is_reachable(adt) || self.is_given_out(adt) || self.is_named_unread(adt) {
             return false;
@@ -139,7 +144,7 @@ impl Facts<'_> {
         let d = self.program.def(adt);
         self.program.crates[d.krate].files.iter().any(|(file, _)| {
             let unread = self.program.files.get(file.0 as usize).is_none_or(Option::is_none);
-            unread && self.sources.file(*file).text.contains(&d.item.name)
+            unread && has_word(&self.sources.file(*file).text, &d.item.name)
         })
     }
 
@@ -154,6 +159,13 @@ impl Facts<'_> {
             .flatten()
             .any(|&(holder, own)| holder != adt && (!own || answers(holder) || self.is_shielded_at(holder, depth + 1)))
     }
+}
+
+/// Whether a name stands in a text as a word of its own.
+fn has_word(text: &str, name: &str) -> bool {
+    let goes_on = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    text.match_indices(name)
+        .any(|(at, _)| !goes_on(text[..at].chars().next_back()) && !goes_on(text[at + name.len()..].chars().next()))
 }
 
 /// Per type of the analysed crates: the types with a field that holds it, and whether a parameter of theirs is among
@@ -187,8 +199,12 @@ fn given_out(facts: &Facts<'_>) -> FxHashSet<DefId> {
         let Some(f) = program.function(def) else { continue };
         let by_trait = program.implemented_trait(def).is_some();
         if by_trait || program.is_reachable(def) {
+            // Who clones one has one.
+            let from = program.self_adt(def).filter(|_| f.receiver.is_some());
             held_types(&program.lower_type(def, &f.ret), &mut |adt, _| {
-                given.insert(adt);
+                if from != Some(adt) {
+                    given.insert(adt);
+                }
             });
         }
     }

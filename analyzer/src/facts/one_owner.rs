@@ -3,8 +3,9 @@
 use super::access::OpId;
 use super::control::Decision;
 use super::publication::Follow;
+use super::required::{Constant, Required};
 use super::{Facts, Seen};
-use crate::ir::{Receiver, Ty};
+use crate::ir::{AtomicOpKind, Receiver, Ty};
 use crate::resolve::{BodyId, DefId, Known, Type};
 
 impl Facts<'_> {
@@ -18,16 +19,24 @@ impl Facts<'_> {
     }
 
     /// The check has found a state that only the owner of one handle ever leaves: the others write only where they find
-    /// another one.
+    /// another one, or write this one.
     pub fn is_left_by_one_owner(&self, body: BodyId, decision: &Decision, load: &Seen, act: &Seen) -> bool {
         let (Some(location), Some(result)) = (self.op(load.op).location, self.result_of(body, load.event)) else {
             return false;
         };
-        let Some(found) = self.required(body, decision, act.event, result).filter(|r| r.equal) else { return false };
+        let found = self.required(body, decision, act.event, result).and_then(|r| match r.constant {
+            // What is not up is down.
+            Constant::Bool(b) if !r.equal => Some(Required { constant: Constant::Bool(!b), equal: true }),
+            _ => Some(r).filter(|r| r.equal),
+        });
+        let Some(found) = found else { return false };
         let keeps = |w: OpId| {
             let op = self.op(w);
             let expects = op.expected().and_then(|v| self.constant_of(op.body, v));
+            let stores = op.new_value().filter(|_| op.kind == AtomicOpKind::Store);
+            let leaves_it = || stores.and_then(|v| self.constant_of(op.body, v)).as_ref() == Some(&found.constant);
             expects.is_some_and(|c| found.excludes(&c))
+                || leaves_it()
                 || self.is_one_owner(op.body, body)
                 || self.context(w).in_drop && self.is_dropped_with(op.body, body)
         };

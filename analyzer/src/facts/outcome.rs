@@ -211,7 +211,7 @@ impl Facts<'_> {
     }
 
     /// The values that a body may return, each with the block it comes from.
-    pub(super) fn all_ways_to_return(&self, body: BodyId) -> Vec<(ValueId, BlockId)> {
+    pub fn all_ways_to_return(&self, body: BodyId) -> Vec<(ValueId, BlockId)> {
         let mut ways = Vec::new();
         for (i, block) in self.program.body(body).ir.blocks.iter().enumerate() {
             if let Terminator::Return(Some(v)) = block.term {

@@ -2,8 +2,9 @@
 //! compared with the caller's own id.
 
 use super::Facts;
+use super::access::LocId;
 use super::control::Decision;
-use crate::ir::{Base, BinOp, Callee, EventKind, Place, Proj, ValueId, ValueKind};
+use crate::ir::{AtomicOpKind, Base, BinOp, Callee, EventKind, Place, Proj, ValueId, ValueKind};
 use crate::resolve::BodyId;
 use crate::resolve::places::{PlaceRef, Root, Step};
 
@@ -12,8 +13,26 @@ const MAX_DEPTH: u32 = 6;
 impl Facts<'_> {
     /// A branch compares with something of the caller's own (its thread's id): only the owner gets past.
     pub fn compares_own_id(&self, body: BodyId, decision: &Decision) -> bool {
-        let ValueKind::Binary(BinOp::Eq | BinOp::Ne, l, r) = self.value(body, decision.cond) else { return false };
+        self.asks_for_own_id(body, decision.cond)
+    }
+
+    pub(super) fn asks_for_own_id(&self, body: BodyId, cond: ValueId) -> bool {
+        let ValueKind::Binary(BinOp::Eq | BinOp::Ne, l, r) = self.value(body, cond) else { return false };
         [*l, *r].into_iter().any(|v| self.mentions_id(body, v, 0))
+    }
+
+    /// Whether threads ask of a location if it holds their own id: who is found there has written it, and is the only one
+    /// to change it until it is gone.
+    pub fn holds_owners_id(&self, location: LocId) -> bool {
+        self.location(location).ops.iter().any(|&o| {
+            let op = self.op(o);
+            let asks = |d: &&Decision| {
+                let mut read = d.flows.ops.iter().chain(&d.flows.compared);
+                read.any(|i| self.seen(op.body)[*i].op == o)
+            };
+            op.kind == AtomicOpKind::Load
+                && self.decisions(op.body).iter().filter(asks).any(|d| self.compares_own_id(op.body, d))
+        })
     }
 
     /// An element that belongs to the thread (or worker) by whose number it is found.

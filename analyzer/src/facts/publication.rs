@@ -8,13 +8,13 @@ use rustc_hash::FxHashMap;
 
 use super::access::{Key, LocId, Order};
 use super::control::Decision;
-use super::initial::Initial;
 use super::pairing::lacks_acquire;
 use super::required::{Constant, Required};
 use super::touch::{Touch, TouchKind};
 use super::{Facts, Seen};
 use crate::ir::{
-    AtomicOpKind, Base, BlockId, Callee, EventId, EventKind, ItemKind, Ordering, Place, Receiver, ValueId, ValueKind,
+    AtomicOpKind, Base, BlockId, Callee, EventId, EventKind, ItemKind, Ordering, Place, Receiver, Value, ValueId,
+    ValueKind,
 };
 use crate::resolve::places::Root;
 use crate::resolve::{BodyId, DefId, Type};
@@ -120,6 +120,7 @@ impl Facts<'_> {
             || own
             || other_state
             || elsewhere
+            || self.take_in_turn(publish, follow)
             || self.is_mere_hint(publish, follow)
             || self.is_one_owner(publish.body, follow.body)
         {
@@ -136,39 +137,6 @@ impl Facts<'_> {
             }
             _ => publish.key.is_some() && publish.key == follow.key && (publish.writes || follow.writes),
         }
-    }
-
-    /// An atomic that is written beside another one, both `Relaxed`, promises no more than itself, unless a reader goes
-    /// by one value of it, other than the first one, and has no acquire either.
-    fn is_mere_hint(&self, publish: &Publish, follow: &Follow) -> bool {
-        if !matches!(publish.evidence, Evidence::Atomic(_)) || publish.released {
-            return false;
-        }
-        if !matches!(follow.how, How::GuardsAtomic(_)) {
-            return true;
-        }
-        let location = self.op(self.seen(follow.body)[follow.seen].op).location;
-        let is_first = |r: &Required| {
-            let firsts = location.map_or_else(Vec::new, |l| self.initial_values(l));
-            firsts.iter().any(|first| match (first, &r.constant) {
-                (Initial::Int(a), Constant::Int(b)) => r.equal && a == b,
-                (Initial::Bool(a), Constant::Bool(b)) => r.equal == (a == b),
-                _ => false,
-            })
-        };
-        follow.acquired || follow.required.as_ref().is_none_or(is_first)
-    }
-
-    /// Whether some write of a pointer location stores what may be data made at run time: neither null, nor the
-    /// address of a static or a function.
-    pub fn stores_live_pointer(&self, location: LocId) -> bool {
-        self.shared_writes(location).any(|w| {
-            let op = self.op(w);
-            match op.new_value() {
-                Some(v) if op.kind != AtomicOpKind::Update => !self.is_static_address(op.body, v, 0),
-                _ => true,
-            }
-        })
     }
 
     /// Whether `event` runs only after `decision` was taken: on one side of the branch, after the loop that it
@@ -259,6 +227,9 @@ fn memory_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec<
     let mut found: Vec<Publish> = Vec::new();
     for (n, t) in facts.touches(body).iter().enumerate() {
         if t.event == s.event || !flow.reaches(t.event, s.event) || !is_shared_memory(t) {
+            continue;
+        }
+        if facts.is_taken_by(body, t, s) {
             continue;
         }
         // Written through the very pointer that is published: the object is handed over.
@@ -598,7 +569,7 @@ fn add_follow(
         && matches!(how, How::Pointer(_))
         && op.atomic == Some(crate::resolve::Atomic::Epoch)
         && !op.method.starts_with("compare_and_swap");
-    if elsewhere || own_pointer {
+    if elsewhere || own_pointer || is_own_data(facts, body, s, how) {
         return;
     }
     let touch = match how {
@@ -612,7 +583,6 @@ fn add_follow(
         || failure && value.is_some_and(|v| facts.is_acquired_on_the_way(body, s, v))
         || touch.is_some_and(|n| facts.touches(body)[n].event != s.event && facts.is_acquired_in_helper(&facts.touches(body)[n]))
         || facts.acquires_in_helper(s)
-        || is_own_data(facts, body, s, how)
         || facts.is_guarded(location, s.op)
         // What an earlier read acquired is not what the RMW finds.
         || !op.kind.is_rmw() && facts.is_acquired_before(body, s.event, location)
@@ -636,7 +606,7 @@ fn reaches_unacquired(facts: &Facts<'_>, location: LocId, body: BodyId, s: &Seen
 }
 
 /// The branch leads to memory that this very function has written before it looked at the location, or to an atomic that
-/// it has written before it looks at that.
+/// it has written before it looks at that: no other thread has handed it over.
 fn is_own_data(facts: &Facts<'_>, body: BodyId, s: &Seen, how: How) -> bool {
     let used = match how {
         How::Guards(touch) => touch,
@@ -683,18 +653,24 @@ fn asks_for_acquire(facts: &Facts<'_>, body: BodyId) -> bool {
     facts.is_unsafe_fn(body) && text.contains("safety") && words.iter().any(|w| text.contains(w))
 }
 
-/// The location is reached by a pointer that `get_mut` gave: nobody else has the structure now.
+/// The location is reached by a pointer that `get_mut` gave, or that an operation did which had its memory to itself
+/// (`&mut self`): nobody else has the structure now.
 fn is_behind_get_mut(facts: &Facts<'_>, body: BodyId, s: &Seen) -> bool {
     let Root::Value(b, root) = s.place.root else { return false };
-    b == body
-        && facts.program.body(body).ir.values.iter().enumerate().any(|(i, v)| {
-            let ValueKind::Event(e) = v.kind else { return false };
-            let EventKind::Call(call) = &facts.event(body, e).kind else { return false };
-            let Callee::Method { receiver, name, .. } = &call.callee else { return false };
-            matches!(name.as_str(), "get_mut" | "into_inner")
-                && facts.program.as_atomic(&facts.program.place_type(body, receiver)).is_some()
-                && facts.derives_from(body, root, ValueId(i as u32))
-        })
+    let alone = |l: &Seen| {
+        let loaded = facts.result_of(body, l.event).filter(|_| l.is_direct() && l.event != s.event);
+        loaded.is_some_and(|v| is_alone(facts, body, l) && facts.derives_from(body, root, v))
+    };
+    let taken = |(i, v): (usize, &Value)| {
+        let ValueKind::Event(e) = v.kind else { return false };
+        let EventKind::Call(call) = &facts.event(body, e).kind else { return false };
+        let Callee::Method { receiver, name, .. } = &call.callee else { return false };
+        matches!(name.as_str(), "get_mut" | "into_inner")
+            && facts.program.as_atomic(&facts.program.place_type(body, receiver)).is_some()
+            && facts.derives_from(body, root, ValueId(i as u32))
+    };
+    let values = &facts.program.body(body).ir.values;
+    b == body && (values.iter().enumerate().any(taken) || facts.seen(body).iter().any(alone))
 }
 
 fn is_on_failure_side(facts: &Facts<'_>, body: BodyId, s: &Seen, to: EventId) -> bool {

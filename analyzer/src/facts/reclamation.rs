@@ -7,7 +7,8 @@ use super::touch::TouchKind;
 use super::{Facts, OpId, Seen};
 use crate::ir::{AtomicOpKind, Base, Call, Callee, EventId, EventKind, Proj, Terminator, ValueId, ValueKind, operands};
 use crate::resolve::calls::Target;
-use crate::resolve::{Atomic, BodyId, Known, Type};
+use crate::resolve::places::Root;
+use crate::resolve::{Atomic, BodyId, DefId, Known, Type};
 
 /// What was taken out of a location is given back while others may be at it.
 #[derive(Clone, Copy, Debug)]
@@ -339,6 +340,7 @@ impl Facts<'_> {
             given && guard(&self.program.type_of(body, v))
         });
         by_type
+            || self.retires_by_own_guard(body)
             || ir.events.iter().any(|e| match &e.kind {
                 EventKind::Call(call) => {
                     let name = self.callee_name(call);
@@ -346,5 +348,38 @@ impl Facts<'_> {
                 }
                 _ => false,
             })
+    }
+
+    /// What is taken out is handed to a guard of the crate's own, which announces by an atomic when it goes: until then
+    /// nobody frees what others may look at.
+    fn retires_by_own_guard(&self, body: BodyId) -> bool {
+        self.program.body(body).ir.events.iter().any(|e| {
+            let EventKind::Call(call) = &e.kind else { return false };
+            let Callee::Method { receiver, .. } = &call.callee else { return false };
+            let Target::Fn(method) = self.program.target(body, call) else { return false };
+            let guard =
+                self.program.self_adt(method).filter(|_| call.args.iter().any(|v| self.comes_from_pointer(body, *v)));
+            let root = self.program.place_ref(body, receiver).root;
+            let held = matches!(root, Root::Local(b, _) | Root::Value(b, _) if b == body);
+            held && guard.is_some_and(|g| self.leaves_by_atomic(g))
+        })
+    }
+
+    /// Whether a value was made from a pointer that an atomic gave.
+    fn comes_from_pointer(&self, body: BodyId, value: ValueId) -> bool {
+        self.seen(body).iter().any(|s| {
+            let op = self.op(s.op);
+            let given = self.result_of(body, s.event).filter(|_| op.kind.reads());
+            op.atomic.is_some_and(|a| a.is_pointer()) && given.is_some_and(|v| self.derives_from(body, value, v))
+        })
+    }
+
+    /// Dropping a value of the type lowers an atomic.
+    fn leaves_by_atomic(&self, adt: DefId) -> bool {
+        self.program.methods_of(adt, "drop").iter().any(|drop| {
+            let by_trait = self.program.implemented_trait(*drop) == Some("Drop");
+            let body = self.program.body_of(*drop).filter(|_| by_trait);
+            body.is_some_and(|b| self.seen(b).iter().any(|s| self.op(s.op).kind == AtomicOpKind::FetchSub))
+        })
     }
 }

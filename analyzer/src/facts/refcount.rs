@@ -3,6 +3,7 @@
 use super::Facts;
 use super::access::{LocId, OpId, Seen};
 use super::control::Decision;
+use super::required::{Constant, Required};
 use super::role::RoleKind;
 use crate::ir::{AtomicOpKind, BinOp, EventId, EventKind, ItemKind, Pattern, Terminator, ValueId, ValueKind};
 use crate::resolve::places::Root;
@@ -162,9 +163,15 @@ impl Facts<'_> {
                 && flow.reaches(load.event, raise.event)
                 && self.is_compared_with(body, load, &[0])
         };
+        // Who raises it because it was zero owns the object in another way: the count is of further owners.
+        let none_left = Required { constant: Constant::Int(0), equal: true };
+        let asks_for_none = |d: &Decision, i: usize| {
+            let result = self.result_of(body, seen[i].event);
+            result.and_then(|v| self.required(body, d, raise.event, v)).as_ref() == Some(&none_left)
+        };
         self.decisions(body).iter().filter(|d| self.is_controlled(body, d, raise.event)).find_map(|d| {
             let mut flows = d.flows.ops.iter().chain(&d.flows.compared).copied();
-            flows.find(|&i| is_check(i)).map(Doubt::Checked)
+            flows.find(|&i| is_check(i) && !asks_for_none(d, i)).map(Doubt::Checked)
         })
     }
 

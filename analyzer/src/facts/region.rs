@@ -338,9 +338,39 @@ impl Facts<'_> {
 
     /// Whether a write stores what the region has read: it links a new node to the old one.
     pub fn links_to_read(&self, retry: &Retry, body: BodyId, effect: &Effect) -> bool {
-        let Some(value) = effect.value.filter(|_| effect.is_direct()) else { return false };
+        let Some(value) = self.written_by(body, effect) else { return false };
         let flows = self.flows_into(body, value);
-        flows.ops.iter().any(|&i| self.op(self.seen(body)[i].op).location == retry.location)
+        // What a closure form hands its closure is what it has read.
+        let handed = body != retry.body && !flows.params.is_empty();
+        handed || flows.ops.iter().any(|&i| self.op(self.seen(body)[i].op).location == retry.location)
+    }
+
+    /// What an effect writes, as the body knows it that has the effect: helpers have it from an argument, closures from
+    /// around them.
+    fn written_by(&self, body: BodyId, effect: &Effect) -> Option<ValueId> {
+        let mut value = effect.value?;
+        for (i, (at, _)) in effect.via.iter().enumerate().rev() {
+            let (caller, call) = match i.checked_sub(1) {
+                Some(before) => effect.via[before],
+                None => (body, effect.event),
+            };
+            let ir = self.program.body(*at).ir;
+            value = match self.value(*at, super::publication::origin(self, *at, value)) {
+                ValueKind::Capture(c) => {
+                    let around = ir.captures.get(*c as usize).filter(|_| self.program.body(*at).parent == Some(caller));
+                    around?.value
+                }
+                ValueKind::Param(p) => match &self.event(caller, call).kind {
+                    EventKind::Call(call) => {
+                        let skip = u32::from(matches!(call.callee, Callee::Method { .. }));
+                        *call.args.get(p.checked_sub(skip)? as usize)?
+                    }
+                    _ => return None,
+                },
+                _ => return None,
+            };
+        }
+        Some(value)
     }
 
     /// Whether each attempt empties a collection before it comes to `event`.

@@ -3,7 +3,7 @@
 use super::flow::loop_within;
 use super::outcome::Outcome;
 use super::{Facts, Seen};
-use crate::ir::{BlockId, EventId, EventKind, LoopId, ValueId, ValueKind};
+use crate::ir::{Base, BlockId, Event, EventId, EventKind, LoopId, Terminator, ValueId, ValueKind};
 use crate::resolve::BodyId;
 use crate::resolve::places::{PlaceRef, Root, Step};
 
@@ -57,7 +57,11 @@ impl Facts<'_> {
         let b = self.program.body(body).ir;
         let header = b.loops[l.index()].header;
         let inside = |block: BlockId| loop_within(b, b.blocks[block.index()].in_loop, l);
-        let retries = outcome.failure.iter().any(|f| *f == header || self.reaches_within(body, *f, header, l));
+        let steps = self.steps_of_machine(body, cas_block, l);
+        let retries = outcome
+            .failure
+            .iter()
+            .any(|f| *f == header || !steps.contains(f) && self.walk(body, *f, header, l, &steps));
         let succeeds_out = outcome.success.iter().all(|s| *s != header && !self.reaches_within(body, *s, header, l));
         let seen = &self.seen(body)[cas];
         if !retries || !succeeds_out || outcome.success.is_empty() {
@@ -104,16 +108,42 @@ impl Facts<'_> {
         !self.is_in_loop(body, block, l) && (self.flow(body).block_reaches(block, l.header))
     }
 
+    /// The blocks of a loop that set the place by which it finds, in each round, what is to be done (`match *state`), if
+    /// the CAS is one of these things: past such a block it goes on with another one.
+    fn steps_of_machine(&self, body: BodyId, cas_block: BlockId, l: LoopId) -> Vec<BlockId> {
+        let b = self.program.body(body).ir;
+        let flow = self.flow(body);
+        let inside = |block: BlockId| loop_within(b, b.blocks[block.index()].in_loop, l);
+        let asked = b.blocks.iter().enumerate().filter_map(|(i, block)| {
+            let Terminator::Switch { on, .. } = &block.term else { return None };
+            let at = BlockId(i as u32);
+            let decides = inside(at) && at != cas_block && flow.block_dominates(at, cas_block);
+            match self.value(body, *on) {
+                ValueKind::Read(p) if decides && !p.proj.is_empty() => Some(self.program.place_ref(body, p)),
+                _ => None,
+            }
+        });
+        let asked: Vec<PlaceRef> = asked.collect();
+        let sets = |e: &Event| match &e.kind {
+            EventKind::Write { place, .. } if !asked.is_empty() => {
+                let place = self.program.place_ref(body, place);
+                asked.iter().any(|a| a.same_memory(&place))
+            }
+            _ => false,
+        };
+        b.events.iter().filter(|e| inside(e.block) && sets(e)).map(|e| e.block).collect()
+    }
+
     /// Whether control can come from `from` to `to` without leaving the loop.
     pub fn reaches_within(&self, body: BodyId, from: BlockId, to: BlockId, l: LoopId) -> bool {
-        self.walk(body, from, to, l, None)
+        self.walk(body, from, to, l, &[])
     }
 
     fn reaches_avoiding_header(&self, body: BodyId, from: BlockId, to: BlockId, header: BlockId, l: LoopId) -> bool {
-        self.walk(body, from, to, l, Some(header))
+        self.walk(body, from, to, l, &[header])
     }
 
-    fn walk(&self, body: BodyId, from: BlockId, to: BlockId, l: LoopId, avoid: Option<BlockId>) -> bool {
+    fn walk(&self, body: BodyId, from: BlockId, to: BlockId, l: LoopId, avoid: &[BlockId]) -> bool {
         let b = self.program.body(body).ir;
         let flow = self.flow(body);
         let inside = |block: BlockId| loop_within(b, b.blocks[block.index()].in_loop, l);
@@ -127,7 +157,7 @@ impl Facts<'_> {
                 if s == to {
                     return true;
                 }
-                if inside(s) && Some(s) != avoid && !std::mem::replace(&mut seen[s.index()], true) {
+                if inside(s) && !avoid.contains(&s) && !std::mem::replace(&mut seen[s.index()], true) {
                     queue.push(s);
                 }
             }
@@ -170,9 +200,35 @@ impl Facts<'_> {
         };
         by_root
             || seen.place.steps.iter().any(|s| match s {
-                Step::Index(Some((r, v))) if *r == body => changes(*v) || self.derived_from_phi(body, *v, l),
+                Step::Index(Some((r, v))) if *r == body => {
+                    changes(*v) || self.derived_from_phi(body, *v, l) || self.is_counted_on(body, *v, l)
+                }
                 _ => false,
             })
+    }
+
+    /// Whether an index is read from a place that the loop changes: `slots[self.position]`.
+    fn is_counted_on(&self, body: BodyId, index: ValueId, l: LoopId) -> bool {
+        let b = self.program.body(body).ir;
+        let mut index = index;
+        let place = loop {
+            index = match self.value(body, index) {
+                ValueKind::Read(p) if !p.proj.is_empty() => break self.program.place_ref(body, p),
+                ValueKind::Read(p) => match p.base {
+                    Base::Local(_, v) | Base::Value(v) if v != index => v,
+                    _ => return false,
+                },
+                ValueKind::Cast(v, _) => *v,
+                _ => return false,
+            };
+        };
+        b.events.iter().any(|e| match &e.kind {
+            EventKind::Write { place: p, .. } => {
+                loop_within(b, b.blocks[e.block.index()].in_loop, l)
+                    && self.program.place_ref(body, p).same_memory(&place)
+            }
+            _ => false,
+        })
     }
 
     /// Whether a place is reached by a pointer that moves on from round to round of a loop around an event.

@@ -95,7 +95,9 @@ fn kind(facts: &Facts<'_>, location: LocId, ops: &[&Op<'_>], t: &Tally) -> RoleK
         return RoleKind::Sequence;
     }
     // A reader-writer lock counts too; what tells a reference count apart is that its last owner frees.
-    if counts && !is_lock(facts, ops) || t.adds + t.cas > 0 && t.subs > 0 && facts.is_owner_count(location) {
+    if counts && (!is_lock(facts, ops) || begins_owned(facts, location, ops))
+        || t.adds + t.cas > 0 && t.subs > 0 && facts.is_owner_count(location)
+    {
         return RoleKind::Refcount;
     }
     if is_lock(facts, ops) {
@@ -135,6 +137,13 @@ fn why(t: &Tally) -> String {
     say(t.stores, "stores to it", "store to it");
     say(t.loads, "reads it", "read it");
     parts.join(", ")
+}
+
+/// The count starts with its maker as an owner, and who takes hold of the object adds to it. A lock starts free, and
+/// the permits of a semaphore grow fewer when one is taken.
+fn begins_owned(facts: &Facts<'_>, location: LocId, ops: &[&Op<'_>]) -> bool {
+    let takes = |o: &&&Op<'_>| o.kind == AtomicOpKind::FetchSub && facts.op_named(o, &["lock", "acquire", "enter"]);
+    !ops.iter().any(|o| takes(&o)) && facts.starts_at(location, 1)
 }
 
 /// Taken by a CAS or swap between two constants and given back by a store, `fetch_*` or CAS to the first, in

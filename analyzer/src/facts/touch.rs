@@ -398,7 +398,15 @@ impl Facts<'_> {
             },
             Key::Local(..) => None,
         };
-        ty.is_some_and(|t| has_cell(&t))
+        // A newtype of the crate's own around a cell is one.
+        let around = |ty: &Type| match ty {
+            Type::Adt(adt, _) => match &program.def(*adt).item.kind {
+                ItemKind::Struct(s) if s.fields.len() == 1 => Some(program.lower_type(*adt, &s.fields[0].ty)),
+                _ => None,
+            },
+            _ => None,
+        };
+        ty.is_some_and(|t| has_cell(&t) || around(&t).is_some_and(|t| has_cell(&t)))
     }
 
     /// Whether control leaves a body by returning this value (directly).

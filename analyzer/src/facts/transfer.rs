@@ -373,7 +373,7 @@ impl Facts<'_> {
     /// Whether some function of the type first asserts where it is called from (`assert!(in_interrupt())`): such a
     /// type keeps its values to one context by itself.
     pub fn checks_its_context(&self, adt: DefId) -> bool {
-        self.program.functions_of(adt).any(|function| {
+        self.knows_its_thread(adt) || self.program.functions_of(adt).any(|function| {
             self.program.body_of(function).is_some_and(|body| {
                 let ir = &self.program.body(body).ir;
                 ir.blocks.iter().any(|block| {
@@ -390,6 +390,19 @@ impl Facts<'_> {
                 })
             })
         })
+    }
+
+    /// Values keep the id of the thread that made them, and a method compares that with the caller's.
+    fn knows_its_thread(&self, adt: DefId) -> bool {
+        let is_id = |ty: &Ty| matches!(ty, Ty::Path(p) if p.last() == "ThreadId");
+        let keeps = self.struct_of(adt).is_some_and(|s| s.fields.iter().any(|f| is_id(&f.ty)));
+        let asks = |body: BodyId| {
+            self.program.body(body).ir.blocks.iter().any(|block| match &block.term {
+                Terminator::Branch { cond, .. } => self.asks_for_own_id(body, *cond),
+                _ => false,
+            })
+        };
+        keeps && self.program.functions_of(adt).filter_map(|f| self.program.body_of(f)).any(asks)
     }
 
     /// Whether a body reads a `#[thread_local] static`.

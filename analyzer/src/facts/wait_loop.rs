@@ -84,7 +84,10 @@ impl Facts<'_> {
         {
             return None;
         }
-        if self.waits_for_calm(body, &blocks, &waits_on) || self.steps_through_states(body, &waits_on) {
+        if self.waits_for_calm(body, &blocks, &waits_on)
+            || self.steps_through_states(body, &waits_on)
+            || self.is_told_apart_by_failure(body, &blocks, &waits_on)
+        {
             return None;
         }
         Some(WaitLoop { in_loop: l, waits_on, conditions, hint })
@@ -96,6 +99,25 @@ impl Facts<'_> {
             waits_on.iter().map(|w| &self.seen(body)[*w]).filter(|s| self.op(s.op).kind.is_cas()).collect();
         attempts.iter().enumerate().any(|(i, a)| {
             attempts[i + 1..].iter().any(|b| a.event != b.event && self.op(a.op).location == self.op(b.op).location)
+        })
+    }
+
+    /// Whether what a failed CAS has found is told apart, each state with a way out of its own: the loop comes round
+    /// with the state that the CAS expects, and nothing keeps it from succeeding then.
+    fn is_told_apart_by_failure(&self, body: BodyId, blocks: &[BlockId], waits_on: &[usize]) -> bool {
+        let ir = self.program.body(body).ir;
+        let flow = self.flow(body);
+        let found = |cond: ValueId, w: usize| {
+            let compares = matches!(self.value(body, cond), ValueKind::Binary(..));
+            let event = self.seen(body)[w].event;
+            compares && self.result_of(body, event).is_some_and(|v| self.derives_from(body, cond, v))
+        };
+        waits_on.iter().filter(|w| self.op(self.seen(body)[**w].op).kind.is_cas()).any(|w| {
+            let told = blocks.iter().filter(|block| {
+                let Terminator::Branch { cond, .. } = ir.blocks[block.index()].term else { return false };
+                found(cond, *w) && flow.successors(**block).iter().any(|s| !blocks.contains(s))
+            });
+            told.count() > 1
         })
     }
 

@@ -153,9 +153,11 @@ fn deciding_load<'f>(facts: &'f Facts<'_>, body: BodyId, decision: &Decision, ac
         || decided_by_rmw(facts, body, load, act)
         || is_idempotent(facts, body, decision, act) && !is_waited_for(facts, body, load, act)
         || facts.compares_own_id(body, decision)
+        || act.stored.is_constant() && facts.holds_owners_id(location)
+        || facts.gives_back_by_kind(body, decision, act)
         || facts.is_own_element(&act.place)
         || facts.is_debug_assertion(body, decision)
-        || op.atomic.is_some_and(|a| a.is_pointer()) && facts.is_assertion(body, decision)
+        || says_what_holds(op) && facts.is_assertion(body, decision)
         || facts.is_settled_between(body, load.event, act.event)
         || is_surplus(facts, body, decision, act)
         || is_of_another_round(facts, body, load, decision, act)
@@ -213,6 +215,7 @@ fn replaced_load<'f>(facts: &'f Facts<'_>, body: BodyId, act: &Seen) -> Option<&
         || facts.context(act.op).in_drop
         || facts.context(act.op).vouched
         || facts.is_own_element(&act.place)
+        || facts.holds_owners_id(location)
         || facts.confined_writer(location).is_some()
         || facts.may_be_locked_by_callers(act.op);
     // Updates that the store wipes out are `store_clobbers_rmw`'s.
@@ -237,6 +240,11 @@ fn replaced_load<'f>(facts: &'f Facts<'_>, body: BodyId, act: &Seen) -> Option<&
             && is_answer(facts, body, i, load.result?, act);
         replaced.then_some(l)
     })
+}
+
+/// An assertion on a pointer, or on a number that is counted on, says what holds anyway; one on a flag may be the claim.
+fn says_what_holds(op: &Op<'_>) -> bool {
+    op.atomic.is_some_and(|a| a.is_pointer()) || matches!(op.kind, AtomicOpKind::FetchAdd | AtomicOpKind::FetchSub)
 }
 
 /// What was loaded is returned, or decides something, once the new value has been stored.
@@ -316,8 +324,8 @@ fn is_idempotent(facts: &Facts<'_>, body: BodyId, decision: &Decision, act: &See
     }
 }
 
-/// The stored value is a plain word, the same whoever computes it, or the address of a function or other thing that
-/// this program neither makes nor frees.
+/// The stored value is a plain word, the same whoever computes it, what a cell has made once for all, or the address
+/// of a function or other thing that this program neither makes nor frees.
 fn stored_is_pure(facts: &Facts<'_>, act: &Seen) -> bool {
     let op = facts.op(act.op);
     let is_opaque = match &op.value_type {
@@ -328,13 +336,14 @@ fn stored_is_pure(facts: &Facts<'_>, act: &Seen) -> bool {
         },
         _ => false,
     };
+    let made_once = || op.new_value().is_some_and(|v| facts.is_made_once(op.body, v));
     let made_here = || op.new_value().is_some_and(|v| facts.fresh_object(op.body, v).is_some());
     // What the caller gave is another word for the next one.
     if !act.stored.params.is_empty() {
         return false;
     }
     match op.atomic {
-        Some(a) if a.is_pointer() => is_opaque && !made_here(),
+        Some(a) if a.is_pointer() => is_opaque && !made_here() || made_once(),
         Some(_) => !op.value_type.is_raw_pointer(),
         None => false,
     }
@@ -381,9 +390,15 @@ fn is_surplus(facts: &Facts<'_>, body: BodyId, decision: &Decision, act: &Seen) 
 
 /// All other writes of the location are of the same kind: a cached word that anyone may compute again.
 fn writes_once(facts: &Facts<'_>, body: BodyId, location: LocId, act: &Seen) -> bool {
+    let here = facts.op(act.op).body;
+    // The same function for other targets.
+    let is_variant = |other: BodyId| {
+        let def = |b: BodyId| facts.program.def(facts.program.body(b).owner);
+        def(other).item.name == def(here).item.name && !def(other).cfg.is_always() && !def(here).cfg.is_always()
+    };
     facts.shared_writes(location).all(|w| {
         let op = facts.op(w);
-        op.kind == AtomicOpKind::Store && (w == act.op || op.body == facts.op(act.op).body)
+        op.kind == AtomicOpKind::Store && (w == act.op || op.body == here || is_variant(op.body))
     }) && facts.op(act.op).value_type != Type::Prim("bool")
         && act.stored.ops.iter().all(|&i| facts.is_pinned(body, i, act.event))
         && (!act.stored.is_constant() || is_choice(facts, act))

@@ -1,5 +1,7 @@
 //! A pointer to memory of smaller alignment becomes a reference to an atomic.
 
+use rustc_hash::FxHashSet;
+
 use crate::facts::Facts;
 use crate::facts::alignment::{Aligned, AtomicCast};
 use crate::finding::{Finding, Label};
@@ -73,13 +75,19 @@ declare_lint! {
 
 fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
     let facts = cx.facts;
+    // A macro that is used for several types of one size has one cast.
+    let mut told = FxHashSet::default();
     for body in facts.program.body_ids() {
         if facts.program.def(facts.program.body(body).owner).is_test {
             continue;
         }
         for cast in facts.atomic_casts(body) {
             let Some(behind) = facts.alignment_behind(body, cast.pointer) else { continue };
-            if behind.to < cast.needs && !is_wide_enough_here(facts, &cast, &behind) {
+            let site = facts.event_site(cast.body, cast.event);
+            if behind.to < cast.needs
+                && !is_wide_enough_here(facts, &cast, &behind)
+                && told.insert((site.file.0, site.span.start, behind.to))
+            {
                 out.push(report(cx, &cast, &behind));
             }
         }

@@ -121,7 +121,8 @@ fn racing<'f>(facts: &Facts<'_>, location: LocId, plain: &[&'f Plain]) -> Option
         return Some((write, partner));
     }
     let writer = shared().find(|o| facts.op(*o).kind.writes())?;
-    let read = plain.iter().find(|p| !p.write && !decided_here(facts, writer, p))?;
+    // Its own element a thread reads as it has left it.
+    let read = plain.iter().find(|p| !p.write && !decided_here(facts, writer, p) && !facts.is_own_element(&p.place))?;
     Some((read, writer))
 }
 

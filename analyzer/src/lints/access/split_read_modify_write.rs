@@ -128,6 +128,7 @@ fn is_torn(facts: &Facts<'_>, body: BodyId, load: &Seen, store: &Seen) -> bool {
         && !facts.is_alone(body, store)
         && !facts.stands_for_many(store)
         && !facts.is_guarded(location, store.op)
+        && !facts.holds_owners_id(location)
         && !is_left_alone(facts, location, store)
         && !is_decided_by_rmw(facts, body, load, store)
         && !is_scrambled(facts, body, load, store)
@@ -184,12 +185,25 @@ fn is_decided_by_rmw(facts: &Facts<'_>, body: BodyId, load: &Seen, store: &Seen)
             && facts.op(s.op).location == store_op.location
             && s.place.may_alias(&store.place)
             && flow.dominates(s.event, store.event);
-        if decides && flow.reaches(load.event, s.event) {
+        if decides && (flow.reaches(load.event, s.event) || comes_after(facts, load, s)) {
             return true;
         }
         before |= decides && flow.dominates(s.event, load.event);
     }
     before && !store_op.location.is_some_and(|l| facts.is_contended(l, store.op))
+}
+
+/// Both are steps of one helper, which comes back only behind the RMW: what the load found is what the RMW took.
+fn comes_after(facts: &Facts<'_>, load: &Seen, rmw: &Seen) -> bool {
+    let (Some((helper, first)), Some((other, then))) = (load.via.first(), rmw.via.first()) else { return false };
+    let flow = facts.flow(*helper);
+    let took = flow.block_of(*then);
+    let mut ways = facts.all_ways_to_return(*helper).into_iter();
+    load.event == rmw.event
+        && helper == other
+        && first != then
+        && flow.reaches(*first, *then)
+        && ways.all(|(_, at)| at == took || flow.block_dominates(took, at))
 }
 
 fn report(cx: &Cx<'_>, pair: &Pair<'_>) -> Finding {

@@ -109,6 +109,7 @@ pub fn clobbered<'f>(facts: &'f Facts<'_>, body: BodyId, location: LocId, store:
         || facts.context(store.op).vouched
         || facts.context(store.op).claimed
         || facts.is_guards_own(store.op)
+        || facts.decisions(body).iter().any(|d| facts.gives_back_by_kind(body, d, store))
         || facts.confined_writer(location).is_some()
         || split_read_modify_write::pairs(facts, body).iter().any(|p| p.store.op == store.op)
         || follows_rmw(facts, body, store)

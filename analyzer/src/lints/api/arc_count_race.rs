@@ -2,11 +2,11 @@
 
 use crate::facts::Facts;
 use crate::finding::{Finding, Interleaving, Label, Site};
-use crate::ir::{Base, BlockId, Callee, Event, EventId, EventKind, Path, Terminator, ValueId, ValueKind};
+use crate::ir::{Base, BlockId, Call, Callee, Event, EventId, EventKind, Path, Terminator, ValueId, ValueKind};
 use crate::lint::{Cx, declare_lint};
 use crate::remedy::small;
-use crate::resolve::BodyId;
 use crate::resolve::calls::Target;
+use crate::resolve::{BodyId, Known, Type};
 
 declare_lint! {
     /// Finds decisions by `Arc::strong_count` or `Arc::weak_count`, and `Arc::try_unwrap(x).ok()`, by which two owners
@@ -198,22 +198,44 @@ fn is_log(facts: &Facts<'_>, body: BodyId, event: EventId) -> bool {
     }
 }
 
-/// An exclusive lock is held, and the crate makes no `Weak` that could be upgraded without it.
+/// An exclusive lock is held, and the crate makes no `Weak` that could be upgraded without it. Of the `Weak`s
+/// themselves, none comes back once the last is gone.
 fn is_locked(facts: &Facts<'_>, body: BodyId, event: EventId) -> bool {
     let held = facts.guards(body).at(facts, body, event).iter().any(|(_, shared)| !shared);
-    held && !makes_weak(facts, facts.program.def(facts.program.body(body).owner).krate)
+    held && (counts_weak(facts, body, event) || !makes_weak(facts, body, counted(facts, body, event).as_ref()))
 }
 
-fn makes_weak(facts: &Facts<'_>, krate: usize) -> bool {
-    let makes = |event: &Event| match &event.kind {
-        EventKind::Call(call) => match &call.callee {
-            Callee::Path(path) => matches!(path.last(), "downgrade" | "new_cyclic"),
-            _ => false,
-        },
+fn counts_weak(facts: &Facts<'_>, body: BodyId, event: EventId) -> bool {
+    let EventKind::Call(Call { callee: Callee::Path(path), .. }) = &facts.event(body, event).kind else { return false };
+    path.last() == "weak_count"
+}
+
+/// The type of what the counted owners own, if it is known.
+fn counted(facts: &Facts<'_>, body: BodyId, event: EventId) -> Option<Type> {
+    let EventKind::Call(Call { callee: Callee::Path(_), args }) = &facts.event(body, event).kind else { return None };
+    owned(facts, body, *args.first()?)
+}
+
+fn owned(facts: &Facts<'_>, body: BodyId, value: ValueId) -> Option<Type> {
+    match facts.program.type_of(body, value).peeled_refs() {
+        Type::Known(Known::Arc, args) => args.first().filter(|t| !matches!(t, Type::Unknown | Type::Param(_))).cloned(),
+        _ => None,
+    }
+}
+
+/// Whether the crate makes a `Weak` of such a type, or of one that may be it.
+fn makes_weak(facts: &Facts<'_>, body: BodyId, counted: Option<&Type>) -> bool {
+    let krate = facts.program.def(facts.program.body(body).owner).krate;
+    let makes = |body: BodyId, event: &Event| match &event.kind {
+        EventKind::Call(Call { callee: Callee::Path(path), args }) if path.last() == "downgrade" => {
+            let other = args.first().and_then(|v| owned(facts, body, *v));
+            counted.is_none() || other.is_none() || other.as_ref() == counted
+        }
+        EventKind::Call(Call { callee: Callee::Path(path), .. }) => path.last() == "new_cyclic",
         _ => false,
     };
-    let mut own = facts.program.bodies.iter().filter(|b| facts.program.def(b.owner).krate == krate);
-    own.any(|b| b.ir.events.iter().any(makes))
+    let mut own = facts.program.body_ids().filter(|b| facts.program.def(facts.program.body(*b).owner).krate == krate);
+    own.any(|b| facts.program.body(b).ir.events.iter().any(|e| makes(b, e)))
 }
 
 fn report_count(cx: &Cx<'_>, body: BodyId, event: EventId, function: &str, decided: ValueId) -> Finding {

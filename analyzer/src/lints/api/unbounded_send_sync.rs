@@ -102,6 +102,11 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
         let shielded = cx.facts.is_shielded(adt);
         for marker in [Marker::Send, Marker::Sync] {
             let impls = cx.facts.marker_impls(adt, marker);
+            // Nobody but the crate chooses what it is made for, and what holds it has promised for that, or may have.
+            let erases = || shielded && cx.facts.is_out_of_reach(adt) || cx.facts.is_held_unread(adt);
+            if !impls.is_empty() && !cx.facts.reaches_atomic(adt) && erases() {
+                continue;
+            }
             for imp in impls {
                 out.extend(by_impl(cx, adt, imp, marker, shielded));
             }

@@ -332,7 +332,7 @@ fn writes_outer_memory(facts: &Facts<'_>, retry: &Retry, part: &Part, r: &Repeat
     // Written anew by each attempt: only memory that others see meanwhile matters.
     let others_see = matches!(place.root, Root::Static(_))
         || matches!(place.root, Root::Param(b, 0) if facts.takes_shared_self(b)) && place.shared > 0;
-    others_see && !r.after_failure && !facts.links_to_read(retry, body, e)
+    others_see && !r.after_failure && !facts.links_to_read(retry, r.body, e)
 }
 
 fn changes_outer_collection(facts: &Facts<'_>, retry: &Retry, part: &Part, r: &Repeated<'_>, e: &Effect) -> bool {

@@ -7,6 +7,7 @@ use crate::facts::flow::loop_within;
 use crate::facts::guards::Lock;
 use crate::facts::pairing::lacks_acquire;
 use crate::facts::publication::{How, origin};
+use crate::facts::required::Constant;
 use crate::facts::role::RoleKind;
 use crate::facts::{Facts, LocId, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
@@ -291,7 +292,11 @@ fn reaches_success(facts: &Facts<'_>, body: BodyId, from: EventId, block: BlockI
             continue;
         }
         match &ir.blocks[at.index()].term {
-            Terminator::Return(v) if !v.is_some_and(|v| is_refusal(facts, body, v)) => return true,
+            Terminator::Return(v)
+                if !v.is_some_and(|v| is_refusal(facts, body, v) || says_otherwise(facts, body, v)) =>
+            {
+                return true;
+            }
             _ => queue.extend(flow.successors(at)),
         }
     }
@@ -319,6 +324,25 @@ fn is_refusal(facts: &Facts<'_>, body: BodyId, value: ValueId) -> bool {
         }
         _ => false,
     }
+}
+
+/// A word of the crate's own, and another one than the function answers with when it has taken the lock with an acquire.
+fn says_otherwise(facts: &Facts<'_>, body: BodyId, value: ValueId) -> bool {
+    let word = |v: ValueId| match facts.constant_of(body, v) {
+        Some(Constant::Name(name)) => Some(name),
+        _ => None,
+    };
+    let Some(said) = word(value) else { return false };
+    let flow = facts.flow(body);
+    let taken = facts.seen(body).iter().filter(|s| facts.op(s.op).kind.is_cas() && s.orders.acquires());
+    let taken: Vec<BlockId> = taken.flat_map(|s| facts.outcome(body, s).success).collect();
+    let mut answers = facts
+        .all_ways_to_return(body)
+        .into_iter()
+        .filter(|(_, at)| taken.iter().any(|b| b == at || flow.block_dominates(*b, *at)))
+        .filter_map(|(v, _)| word(v))
+        .peekable();
+    answers.peek().is_some() && answers.all(|answer| answer != said)
 }
 
 /// Given back by a write that releases nothing, with no release fence before.
