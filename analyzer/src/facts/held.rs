@@ -99,6 +99,25 @@ impl Facts<'_> {
             .is_some_and(|s| s.fields.iter().any(|f| in_cell(&self.program.lower_type(adt, &f.ty), name)))
     }
 
+    /// Whether one value of the parameter lies in a cell of the type: no table of them, as of one for each thread.
+    pub fn is_one_cell(&self, adt: DefId, name: &str) -> bool {
+        let one = |ty: &Type| match ty {
+            Type::Param(p) => **p == *name,
+            Type::Known(Known::Option | Known::MaybeUninit | Known::ManuallyDrop, args) => {
+                matches!(args.first(), Some(Type::Param(p)) if **p == *name)
+            }
+            _ => false,
+        };
+        let in_cell = |ty: &Type| matches!(ty, Type::Known(Known::UnsafeCell, args) if args.first().is_some_and(one));
+        self.struct_of(adt).is_some_and(|s| s.fields.iter().any(|f| in_cell(&self.program.lower_type(adt, &f.ty))))
+    }
+
+    /// Whether a field is an `UnsafeCell`.
+    pub fn has_cell(&self, adt: DefId) -> bool {
+        let cell = |ty: &Type| matches!(ty, Type::Known(Known::UnsafeCell, _));
+        self.struct_of(adt).is_some_and(|s| s.fields.iter().any(|f| cell(&self.program.lower_type(adt, &f.ty))))
+    }
+
     /// Whether a type that holds it promises to be `Sync`: by that one, several threads get at it.
     pub fn is_vouched_by_holder(&self, adt: DefId) -> bool {
         let holders = self.holders.get_or_init(|| holders(self)).get(&adt);
