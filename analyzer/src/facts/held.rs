@@ -10,7 +10,12 @@ use crate::resolve::{Atomic, DefId, Known, Type};
 impl Facts<'_> {
     /// Whether a field holds the parameter, or leads to it, other than by a marker.
     pub fn holds_parameter(&self, adt: DefId, name: &str) -> bool {
-        self.fields_mention(adt, &|ty| mentions_beyond_markers(ty, name))
+        self.fields_mention(adt, &|ty| mentions_beyond_markers(ty, name)) || self.holds_in_object(adt, name)
+    }
+
+    /// Whether a field is a trait object of the parameter (`Box<dyn Lines<R>>`), which may well hold one.
+    fn holds_in_object(&self, adt: DefId, name: &str) -> bool {
+        self.struct_of(adt).is_some_and(|s| s.fields.iter().any(|f| is_object_of(&f.ty, name)))
     }
 
     /// Whether the parameter is held behind raw pointers only, and nothing happens to it when the holder is dropped.
@@ -19,7 +24,7 @@ impl Facts<'_> {
             Type::Ptr { .. } | Type::Known(Known::NonNull, _) => false,
             ty => mentions_beyond_markers(ty, name),
         };
-        !self.program.implements(adt, "Drop") && !self.fields_mention(adt, &points)
+        !self.program.implements(adt, "Drop") && !self.fields_mention(adt, &points) && !self.holds_in_object(adt, name)
     }
 
     /// Whether any field mentions the parameter, a marker included.
@@ -270,6 +275,18 @@ fn mentions_beyond_markers(ty: &Type, name: &str) -> bool {
         Type::Known(Known::PhantomData, _) => false,
         Type::Known(_, args) | Type::Tuple(args) => args.iter().any(|t| mentions_beyond_markers(t, name)),
         _ => mentions(ty, name),
+    }
+}
+
+fn is_object_of(ty: &Ty, name: &str) -> bool {
+    match ty {
+        Ty::Path(p) => p.segments.iter().flat_map(|s| &s.args).any(|t| is_object_of(t, name)),
+        Ty::Dyn(bounds) => bounds
+            .iter()
+            .flat_map(|b| &b.path.segments)
+            .flat_map(|s| &s.args)
+            .any(|t| super::transfer::mentions_name(t, name)),
+        _ => false,
     }
 }
 

@@ -143,9 +143,13 @@ fn by_impl(cx: &Cx<'_>, adt: DefId, imp: DefId, promised: Marker, shielded: bool
             let beside = || [Marker::Send, Marker::Sync].into_iter().flat_map(|k| cx.facts.marker_impls(adt, k));
             asked.has(m) || together && beside().any(by_other) || cx.facts.constructors_ask(adt, position, m)
         };
-        let missing = missing(cx, adt, position, promised, has)
-            .filter(|m| subject == Subject::Shared || !m.passage.is_unsafe && !cx.facts.checks_its_context(adt))
-            .filter(|m| subject != Subject::Bare || promised == Marker::Sync && is_bare(cx, &m.passage))
+        let told = |p: &Passage| match subject {
+            Subject::Shared => true,
+            Subject::Unbounded => !p.is_unsafe,
+            Subject::Bare => promised == Marker::Sync && !p.is_unsafe && is_bare(cx, p),
+        };
+        let missing = missing(cx, adt, position, promised, has, &told)
+            .filter(|_| subject == Subject::Shared || !cx.facts.checks_its_context(adt))
             .filter(|m| !is_elsewhere(cx, &m.passage) || !asks_of_any(cx, adt, imp));
         if let Some(missing) = missing.filter(|m| !is_asked_at_exit(cx, adt, m)) {
             let site = Site { file: d.file, span: d.item.name_span };
@@ -218,7 +222,9 @@ fn subject(cx: &Cx<'_>, adt: DefId, position: usize, asked: Asked) -> Option<Sub
     if shared {
         return Some(Subject::Shared);
     }
-    if public && asked.send && !asked.sync && cx.facts.is_one_cell(adt, name) {
+    // With another parameter beside it, that one may see to it that one thread at a time comes here.
+    let alone = cx.facts.parameters(adt).len() == 1;
+    if public && alone && asked.send && !asked.sync && cx.facts.is_one_cell(adt, name) {
         return Some(Subject::Bare);
     }
     let bounded = asked.send || asked.sync;
@@ -251,6 +257,7 @@ fn missing(
     position: usize,
     promised: Marker,
     has: impl Fn(Marker) -> bool,
+    counts: &dyn Fn(&Passage) -> bool,
 ) -> Option<Missing> {
     let passages = cx.facts.passages(adt, position);
     let half = has(Marker::Send) || has(Marker::Sync);
@@ -264,7 +271,8 @@ fn missing(
     let find = |marker: Marker, fits: &dyn Fn(&Passage) -> bool| {
         // Whoever asks for one bound has thought about it: what a handle does then weighs too little.
         let told = |p: &Passage| !p.by_handle || !half;
-        let open = passages.iter().find(|(p, asked)| told(p) && fits(p) && !asked.has(marker) && !asked.unknown);
+        let mut open = passages.iter().filter(|(p, asked)| told(p) && fits(p) && !asked.has(marker) && !asked.unknown);
+        let open = open.find(|(p, _)| counts(p));
         open.map(|(p, _)| Missing { marker, passage: *p })
     };
     // A lock with guards of both kinds lets several readers in; one with a single kind may be reentrant.
@@ -344,8 +352,9 @@ fn by_itself(cx: &Cx<'_>, adt: DefId) -> Option<Finding> {
             cx.facts.constructors_ask(adt, position, m)
                 || declared.first().is_some_and(|_| declared.iter().all(|(_, asked)| asked.has(m) || asked.unknown))
         };
-        let found = missing(cx, adt, position, Marker::Sync, has).map(|m| (m, Marker::Sync));
-        let found = found.or_else(|| missing(cx, adt, position, Marker::Send, has).map(|m| (m, Marker::Send)));
+        let found = missing(cx, adt, position, Marker::Sync, has, &|_| true).map(|m| (m, Marker::Sync));
+        let found =
+            found.or_else(|| missing(cx, adt, position, Marker::Send, has, &|_| true).map(|m| (m, Marker::Send)));
         let Some((missing, promised)) = found else { continue };
         let message = format!(
             "`{0}<{name}>` is `{1}` for every `{name}` by itself, but {2} needs `{name}: {3}`",
