@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::access::{Key, LocId, Order};
 use super::control::Decision;
+use super::initial::Initial;
 use super::pairing::lacks_acquire;
 use super::required::{Constant, Required};
 use super::touch::{Touch, TouchKind};
@@ -115,18 +116,47 @@ impl Facts<'_> {
         let other_state =
             !publish.writes && publish.value.is_none() && follow.required.as_ref().is_some_and(|r| r.equal);
         let elsewhere = !self.is_same_field(publish, follow);
-        if excluded || own || other_state || elsewhere || self.is_one_owner(publish.body, follow.body) {
+        if excluded
+            || own
+            || other_state
+            || elsewhere
+            || self.is_mere_hint(publish, follow)
+            || self.is_one_owner(publish.body, follow.body)
+        {
             return false;
         }
         match (publish.evidence, follow.how) {
             (Evidence::Object(_), How::Pointer(_)) => true,
             (Evidence::Touch(_), How::Pointer(_)) => publish.key.is_none() && publish.writes,
-            (Evidence::Object(_), _) | (Evidence::Atomic(_), How::Pointer(_)) => false,
+            (Evidence::Object(_), _)
+            | (Evidence::Atomic(_), How::Pointer(_))
+            | (Evidence::Touch(_), How::GuardsAtomic(_)) => false,
             (Evidence::Touch(_), How::Guards(_)) if publish.whole.is_some() => {
                 follow.key.as_ref().and_then(Key::owner) == publish.whole
             }
             _ => publish.key.is_some() && publish.key == follow.key && (publish.writes || follow.writes),
         }
+    }
+
+    /// An atomic that is written beside another one, both `Relaxed`, promises no more than itself, unless a reader goes
+    /// by one value of it, other than the first one, and has no acquire either.
+    fn is_mere_hint(&self, publish: &Publish, follow: &Follow) -> bool {
+        if !matches!(publish.evidence, Evidence::Atomic(_)) || publish.released {
+            return false;
+        }
+        if !matches!(follow.how, How::GuardsAtomic(_)) {
+            return true;
+        }
+        let location = self.op(self.seen(follow.body)[follow.seen].op).location;
+        let is_first = |r: &Required| {
+            let firsts = location.map_or_else(Vec::new, |l| self.initial_values(l));
+            firsts.iter().any(|first| match (first, &r.constant) {
+                (Initial::Int(a), Constant::Int(b)) => r.equal && a == b,
+                (Initial::Bool(a), Constant::Bool(b)) => r.equal == (a == b),
+                _ => false,
+            })
+        };
+        follow.acquired || follow.required.as_ref().is_none_or(is_first)
     }
 
     /// Whether some write of a pointer location stores what may be data made at run time: neither null, nor the
@@ -300,10 +330,14 @@ fn constant_stored(facts: &Facts<'_>, s: &Seen) -> Option<Constant> {
     facts.constant_of(op.body, op.new_value()?)
 }
 
-/// Data kept in other atomics and written `Relaxed` before a releasing write of this one.
+/// Data kept in other atomics and written `Relaxed` before a write of this one that releases them, or is a plain store
+/// and should.
 fn atomics_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec<Publish> {
     let op = facts.op(s.op);
-    if !s.orders.success.known().is_some_and(Ordering::releases) {
+    let Some(order) = s.orders.success.known() else { return Vec::new() };
+    // What a helper leaves without a release is judged there, unless it is told here which ordering to use.
+    let is_here = s.is_direct() || facts.is_forwarded(s);
+    if !(order.releases() || is_here && op.kind == AtomicOpKind::Store) {
         return Vec::new();
     }
     let flow = facts.flow(body);
@@ -315,7 +349,7 @@ fn atomics_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec
         if data.kind == AtomicOpKind::Store
             && d.orders.success == Order::Known(Ordering::Relaxed)
             && d.event != s.event
-            && flow.reaches(d.event, s.event)
+            && (flow.dominates(d.event, s.event) || order.releases() && flow.reaches(d.event, s.event))
             && facts.location(location).key.owner() == op.location.and_then(|l| facts.location(l).key.owner())
             && !facts.is_alone(body, d)
         {
@@ -328,7 +362,7 @@ fn atomics_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec
                 value: constant_stored(facts, s),
                 whole: None,
                 writes: true,
-                released: true,
+                released: order.releases() || !facts.reaches_unreleased(body, d.event, s.event),
             });
         }
     }
@@ -441,7 +475,7 @@ fn follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
                 if op.kind == AtomicOpKind::Load
                     && data.orders.success == Order::Known(Ordering::Relaxed)
                     && op.location.is_some_and(|l| l != location)
-                    && facts.is_controlled(body, d, data.event)
+                    && facts.is_behind(body, d, data.event, location)
                     && !is_settled_by_cas(facts, body, location, i, data)
                 {
                     let key = op.location.map(|l| facts.location(l).key.clone());
@@ -601,9 +635,14 @@ fn reaches_unacquired(facts: &Facts<'_>, location: LocId, body: BodyId, s: &Seen
     }
 }
 
-/// The branch leads to memory that this very function has written before it looked at the location.
+/// The branch leads to memory that this very function has written before it looked at the location, or to an atomic that
+/// it has written before it looks at that.
 fn is_own_data(facts: &Facts<'_>, body: BodyId, s: &Seen, how: How) -> bool {
-    let How::Guards(used) = how else { return false };
+    let used = match how {
+        How::Guards(touch) => touch,
+        How::GuardsAtomic(seen) => return is_written_before(facts, body, seen),
+        How::Pointer(_) => return false,
+    };
     let touches = facts.touches(body);
     let data = &touches[used];
     touches.iter().any(|t| {
@@ -613,6 +652,18 @@ fn is_own_data(facts: &Facts<'_>, body: BodyId, s: &Seen, how: How) -> bool {
             && t.place.root == data.place.root
             && t.event != s.event
             && facts.flow(body).dominates(t.event, s.event)
+    })
+}
+
+fn is_written_before(facts: &Facts<'_>, body: BodyId, load: usize) -> bool {
+    let load = &facts.seen(body)[load];
+    let location = facts.op(load.op).location;
+    facts.seen(body).iter().any(|w| {
+        let op = facts.op(w.op);
+        op.kind.writes()
+            && op.location == location
+            && w.event != load.event
+            && facts.flow(body).dominates(w.event, load.event)
     })
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::infer::{MAX_DEPTH, iterator_of, substitute, type_params};
-use super::modules::BindingKind;
+use super::modules::{BindingKind, exclude_each_other};
 use super::types::{Args, Atomic, Known, Type};
 use super::vocabulary::{self, Meaning};
 use super::{DefId, Program, Res};
@@ -89,7 +89,7 @@ impl<'a> Program<'a> {
             segment.into_iter().flat_map(|s| &s.args).map(|t| self.lower_type_at(context, t, depth + 1)).collect()
         };
         match self.resolve_type_path(self.def(context).scope, path) {
-            Res::Def(d) => self.type_of_def(self.in_same_file(context, path, d), args(), depth),
+            Res::Def(d) => self.type_of_def(self.in_same_build(context, path, d), args(), depth),
             Res::External(full) => {
                 if let (1, Some(prim)) = (path.segments.len(), primitive(first)) {
                     return Type::Prim(prim);
@@ -110,20 +110,26 @@ impl<'a> Program<'a> {
         }
     }
 
-    /// Where a module's file is chosen by `cfg`, several files define the same names. Each means its own.
-    fn in_same_file(&self, context: DefId, path: &ir::Path, found: DefId) -> DefId {
+    /// Where `cfg` chooses between definitions of one name, or between files that define the same names, each means
+    /// its own.
+    fn in_same_build(&self, context: DefId, path: &ir::Path, found: DefId) -> DefId {
         let (Some(name), at) = (path.ident(), self.def(context)) else { return found };
-        if self.def(found).file == at.file || self.def(found).scope != at.scope {
+        let bindings = self.module(at.scope).names.get(name).map_or(&[][..], Vec::as_slice);
+        if self.def(found).scope != at.scope || bindings.len() < 2 {
             return found;
         }
-        let bindings = self.module(at.scope).names.get(name).into_iter().flatten();
-        let mut defs = bindings.filter_map(|b| match b.kind {
-            BindingKind::Def(d) => Some(d),
-            BindingKind::Import(_) => None,
-        });
-        let is_type =
-            |d: DefId| matches!(self.def(d).item.kind, ItemKind::Struct(_) | ItemKind::Enum(_) | ItemKind::Union(_));
-        defs.find(|d| self.def(*d).file == at.file && is_type(*d)).unwrap_or(found)
+        let in_same_file = |d: &DefId| self.def(*d).file == at.file;
+        let goes_with = |d: &DefId| in_same_file(d) && !exclude_each_other(&self.def(*d).cfg, &at.cfg);
+        if goes_with(&found) {
+            return found;
+        }
+        let types = || {
+            bindings.iter().filter_map(|b| match b.kind {
+                BindingKind::Def(d) if is_type(self.def(d).item) => Some(d),
+                _ => None,
+            })
+        };
+        types().find(goes_with).or_else(|| types().find(in_same_file)).unwrap_or(found)
     }
 
     /// The type that a definition names, given generic arguments.
@@ -201,6 +207,10 @@ impl<'a> Program<'a> {
         }
         traits
     }
+}
+
+fn is_type(item: &ir::Item) -> bool {
+    matches!(item.kind, ItemKind::Struct(_) | ItemKind::Enum(_) | ItemKind::Union(_) | ItemKind::TypeAlias { .. })
 }
 
 fn params_as_args(generics: &ir::Generics) -> Args {

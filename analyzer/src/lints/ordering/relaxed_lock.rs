@@ -6,7 +6,7 @@ use crate::facts::access::Op;
 use crate::facts::flow::loop_within;
 use crate::facts::guards::Lock;
 use crate::facts::pairing::lacks_acquire;
-use crate::facts::publication::origin;
+use crate::facts::publication::{How, origin};
 use crate::facts::role::RoleKind;
 use crate::facts::{Facts, LocId, OpId, Seen};
 use crate::finding::{Finding, Interleaving, Label};
@@ -161,7 +161,7 @@ fn protects_data(facts: &Facts<'_>, location: LocId) -> bool {
         let owner = program.body(facts.op(o).body).owner;
         let by_trait = program.implemented_trait(owner).is_some_and(|t| t.starts_with("Raw") || t.contains("Lock"));
         by_trait || returns_guard(facts, facts.op(o).body) || guard_dropped(facts, facts.op(o).body)
-    }) || facts.follows(location).iter().any(|f| f.key.is_some())
+    }) || facts.follows(location).iter().any(|f| f.key.is_some() && !matches!(f.how, How::GuardsAtomic(_)))
         || helpers_guard_cells(facts, location)
 }
 
