@@ -77,7 +77,7 @@ const TABLE: &[(&str, (u32, u32, u32))] = &[
     ("strong_cas_in_loop", (12, 0, 0)),
     ("torn_snapshot", (4, 13, 0)),
     ("unbounded_cas_retry", (5, 0, 0)),
-    ("unbounded_send_sync", (17, 0, 0)),
+    ("unbounded_send_sync", (20, 0, 0)),
     ("undocumented_ordering", (2, 0, 0)),
     ("unpadded_hot_atomics", (7, 9, 0)),
     ("unpaired_ordering", (21, 1, 0)),

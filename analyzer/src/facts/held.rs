@@ -10,7 +10,12 @@ use crate::resolve::{Atomic, DefId, Known, Type};
 impl Facts<'_> {
     /// Whether a field holds the parameter, or leads to it, other than by a marker.
     pub fn holds_parameter(&self, adt: DefId, name: &str) -> bool {
-        self.fields_mention(adt, &|ty| mentions_beyond_markers(ty, name))
+        self.fields_mention(adt, &|ty| mentions_beyond_markers(ty, name)) || self.holds_in_object(adt, name)
+    }
+
+    /// Whether a field is a trait object of the parameter (`Box<dyn Lines<R>>`), which may well hold one.
+    fn holds_in_object(&self, adt: DefId, name: &str) -> bool {
+        self.struct_of(adt).is_some_and(|s| s.fields.iter().any(|f| is_object_of(&f.ty, name)))
     }
 
     /// Whether the parameter is held behind raw pointers only, and nothing happens to it when the holder is dropped.
@@ -19,7 +24,7 @@ impl Facts<'_> {
             Type::Ptr { .. } | Type::Known(Known::NonNull, _) => false,
             ty => mentions_beyond_markers(ty, name),
         };
-        !self.program.implements(adt, "Drop") && !self.fields_mention(adt, &points)
+        !self.program.implements(adt, "Drop") && !self.fields_mention(adt, &points) && !self.holds_in_object(adt, name)
     }
 
     /// Whether any field mentions the parameter, a marker included.
@@ -97,6 +102,25 @@ impl Facts<'_> {
         }
         self.struct_of(adt)
             .is_some_and(|s| s.fields.iter().any(|f| in_cell(&self.program.lower_type(adt, &f.ty), name)))
+    }
+
+    /// Whether one value of the parameter lies in a cell of the type: no table of them, as of one for each thread.
+    pub fn is_one_cell(&self, adt: DefId, name: &str) -> bool {
+        let one = |ty: &Type| match ty {
+            Type::Param(p) => **p == *name,
+            Type::Known(Known::Option | Known::MaybeUninit | Known::ManuallyDrop, args) => {
+                matches!(args.first(), Some(Type::Param(p)) if **p == *name)
+            }
+            _ => false,
+        };
+        let in_cell = |ty: &Type| matches!(ty, Type::Known(Known::UnsafeCell, args) if args.first().is_some_and(one));
+        self.struct_of(adt).is_some_and(|s| s.fields.iter().any(|f| in_cell(&self.program.lower_type(adt, &f.ty))))
+    }
+
+    /// Whether a field is an `UnsafeCell`.
+    pub fn has_cell(&self, adt: DefId) -> bool {
+        let cell = |ty: &Type| matches!(ty, Type::Known(Known::UnsafeCell, _));
+        self.struct_of(adt).is_some_and(|s| s.fields.iter().any(|f| cell(&self.program.lower_type(adt, &f.ty))))
     }
 
     /// Whether a type that holds it promises to be `Sync`: by that one, several threads get at it.
@@ -267,6 +291,18 @@ fn mentions_beyond_markers(ty: &Type, name: &str) -> bool {
         Type::Known(Known::PhantomData, _) => false,
         Type::Known(_, args) | Type::Tuple(args) => args.iter().any(|t| mentions_beyond_markers(t, name)),
         _ => mentions(ty, name),
+    }
+}
+
+fn is_object_of(ty: &Ty, name: &str) -> bool {
+    match ty {
+        Ty::Path(p) => p.segments.iter().flat_map(|s| &s.args).any(|t| is_object_of(t, name)),
+        Ty::Dyn(bounds) => bounds
+            .iter()
+            .flat_map(|b| &b.path.segments)
+            .flat_map(|s| &s.args)
+            .any(|t| super::transfer::mentions_name(t, name)),
+        _ => false,
     }
 }
 

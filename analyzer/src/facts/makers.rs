@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::Facts;
 use super::transfer::{Asked, Marker, mentions_name};
-use crate::ir::{Bound, Function, Generics, ItemKind, Receiver, Ty};
+use crate::ir::{Bound, Function, Generics, ItemKind, Receiver, Ty, Vis};
 use crate::resolve::{DefId, Known, Type};
 
 impl Facts<'_> {
@@ -43,6 +43,35 @@ impl Facts<'_> {
             }
         }
         any
+    }
+
+    /// Functions that users can call, other than the type's own, that make one and are given the parameter's value for
+    /// it, with what each asks.
+    pub(super) fn made_from_value(&self, adt: DefId, position: usize) -> Vec<(DefId, bool, Asked)> {
+        let makers = self.makers.get_or_init(|| makers(self));
+        let by_name = makers.get(self.program.def(adt).item.name.as_str());
+        let mut found = Vec::new();
+        for &function in by_name.into_iter().flatten() {
+            let d = self.program.def(function);
+            let Some(f) = self.program.function(function).filter(|f| f.receiver.is_none() && !d.is_test) else {
+                continue;
+            };
+            if d.item.vis != Vis::Pub || !self.program.is_reachable(function) || self.is_own(adt, function) {
+                continue;
+            }
+            let ret = self.program.lower_type(function, &f.ret);
+            let Some(Type::Param(name)) = made(&ret, adt).and_then(|args| args.get(position)) else { continue };
+            let given =
+                |(_, ty): &(_, Ty)| matches!(self.program.lower_type(function, ty), Type::Param(p) if p == *name);
+            if f.params.iter().any(given) {
+                found.push((function, f.is_unsafe, self.asked_around(function, f, name)));
+            }
+        }
+        found
+    }
+
+    fn is_own(&self, adt: DefId, function: DefId) -> bool {
+        self.program.functions_of(adt).any(|f| f == function)
     }
 
     /// What a function and the impl it stands in ask of a parameter of either.

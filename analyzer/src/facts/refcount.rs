@@ -35,7 +35,7 @@ impl Facts<'_> {
     }
 
     /// The bodies that perform an operation of this kind on the location, with its index among what they do.
-    fn performed(&self, location: LocId, kind: AtomicOpKind) -> Vec<(BodyId, usize)> {
+    pub(super) fn performed(&self, location: LocId, kind: AtomicOpKind) -> Vec<(BodyId, usize)> {
         let ops = self.location(location).ops.iter().filter(|o| self.op(**o).kind == kind);
         let mut found: Vec<(BodyId, usize)> =
             ops.flat_map(|o| &self.instances[o.index()]).map(|(b, i)| (*b, *i as usize)).collect();
@@ -81,6 +81,9 @@ pub enum Doubt {
     Weak { handle: DefId, owner: DefId },
     /// The object was found through a pointer that others replace: index of the load.
     Loaded(usize),
+    /// It was found in a table whose lock the last owner (its body, the decrement among what that does) takes only
+    /// when the count has come to zero.
+    Table { last: BodyId, seen: usize, taken: EventId },
 }
 
 impl Facts<'_> {
@@ -88,19 +91,22 @@ impl Facts<'_> {
     pub fn late_raises(&self, location: LocId) -> Vec<LateRaise> {
         let mut found: Vec<LateRaise> = Vec::new();
         let raises = self.performed(location, AtomicOpKind::FetchAdd);
-        if raises.is_empty() || !self.is_owner_count(location) {
+        if raises.is_empty() {
             return found;
         }
+        let owners = self.is_owner_count(location);
         for (body, seen) in raises {
             let s = &self.seen(body)[seen];
             let told = found.iter().any(|f| self.seen(f.body)[f.seen].op == s.op);
             if told || self.is_alone(body, s) || self.is_guarded(location, s.op) || self.is_result_asked(body, s) {
                 continue;
             }
-            let doubt = self
-                .checked_before(body, s)
-                .or_else(|| self.raised_through_weak(body, location, s))
-                .or_else(|| self.raised_through_loaded(body, s));
+            let of_owners = || {
+                self.checked_before(body, s)
+                    .or_else(|| self.raised_through_weak(body, location, s))
+                    .or_else(|| self.raised_through_loaded(body, s))
+            };
+            let doubt = owners.then(of_owners).flatten().or_else(|| self.raised_in_table(body, location, s));
             found.extend(doubt.map(|doubt| LateRaise { body, seen, doubt }));
         }
         found

@@ -234,6 +234,11 @@ impl Facts<'_> {
                 found.push((passage, asked.or(more)));
             }
         }
+        let what = What::Value;
+        let by_maker = |(function, is_unsafe, asked)| {
+            (Passage { function, what, by_shared: false, out: false, is_unsafe, by_handle: false }, asked)
+        };
+        found.extend(self.made_from_value(adt, position).into_iter().map(by_maker));
         found
     }
 

@@ -553,8 +553,14 @@ impl<'a> Program<'a> {
                     let slice = Type::Slice(Arc::new(a.first().cloned().unwrap_or(Type::Unknown)));
                     Some(Type::Known(Known::Box, [slice].into()))
                 }
-                (Type::Known(Known::Map, a), "get") => a.get(1).cloned().map(|t| option(t.reference(false))),
-                (Type::Known(Known::Map, a), "values") => a.get(1).cloned().map(|t| iterator_of(t.reference(false))),
+                // A set has its elements for keys.
+                (Type::Known(Known::Map, a), "get" | "get_mut") => {
+                    a.get(1).or(a.first()).map(|t| option(t.clone().reference(name == "get_mut")))
+                }
+                (Type::Known(Known::Map, a), "values" | "values_mut") => {
+                    a.get(1).map(|t| iterator_of(t.clone().reference(name == "values_mut")))
+                }
+                (Type::Known(Known::Map, a), "remove") => a.get(1).cloned().map(option),
                 (Type::Known(Known::Vec, _) | Type::Array(..), "into_iter") => Some(iterator_of(item(&t))),
                 (
                     Type::External(_, _),

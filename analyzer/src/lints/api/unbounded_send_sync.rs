@@ -72,8 +72,9 @@ declare_lint! {
     ///
     /// ## Known limits
     ///
-    /// Types with an atomic among their parts are looked at, and public types whose impl asks for no bound at all. What
-    /// an API needs is read from its signatures, those of the handles and iterators that it gives among them. Quiet for
+    /// Types with an atomic among their parts are looked at, guards of any lock, public types whose impl asks for no
+    /// bound at all, and cells that say `Sync` for `T: Send`, as a lock does, and give `&T` to whoever asks. What an API
+    /// needs is read from its signatures, those of the handles and iterators that it gives among them. Quiet for
     /// types that keep their values to one thread: by `thread::current`, by an assertion about the caller, by a
     /// parameter or result that cannot leave its thread.
     ///
@@ -116,7 +117,7 @@ fn check(cx: &Cx<'_>, out: &mut Vec<Finding>) {
         if silent(Marker::Send) && silent(Marker::Sync) && atomic {
             out.extend(by_itself(cx, adt));
         }
-        if silent(Marker::Sync) && atomic {
+        if silent(Marker::Sync) && !shielded {
             out.extend(guard(cx, adt));
         }
     }
@@ -141,14 +142,20 @@ fn by_impl(cx: &Cx<'_>, adt: DefId, imp: DefId, promised: Marker, shielded: bool
         if asked.unknown || shielded && (asked.send || asked.sync) {
             continue;
         }
-        let Some(subject) = subject(cx, adt, name, asked) else { continue };
+        let Some(subject) = subject(cx, adt, position, asked) else { continue };
         let has = |m| {
             let by_other = |other: DefId| cx.facts.asked_by_impl(other, adt, position).has(m);
             let beside = || [Marker::Send, Marker::Sync].into_iter().flat_map(|k| cx.facts.marker_impls(adt, k));
             asked.has(m) || together && beside().any(by_other) || cx.facts.constructors_ask(adt, position, m)
         };
-        let missing = missing(cx, adt, position, promised, has)
-            .filter(|m| subject == Subject::Shared || !m.passage.is_unsafe && !cx.facts.checks_its_context(adt));
+        let told = |p: &Passage| match subject {
+            Subject::Shared => true,
+            Subject::Unbounded => !p.is_unsafe,
+            Subject::Bare => promised == Marker::Sync && !p.is_unsafe && is_bare(cx, p),
+        };
+        let missing = missing(cx, adt, position, promised, has, &told)
+            .filter(|_| subject == Subject::Shared || !cx.facts.checks_its_context(adt))
+            .filter(|m| !is_elsewhere(cx, &m.passage) || !asks_of_any(cx, adt, imp));
         if let Some(missing) = missing.filter(|m| !is_asked_at_exit(cx, adt, m)) {
             let site = Site { file: d.file, span: d.item.name_span };
             let type_name = &cx.facts.program.def(adt).item.name;
@@ -186,6 +193,19 @@ fn is_asked_at_exit(cx: &Cx<'_>, adt: DefId, missing: &Missing) -> bool {
     !missing.passage.out && (0..cx.facts.parameters(adt).len()).any(asks)
 }
 
+/// By a function that stands beside the type.
+fn is_elsewhere(cx: &Cx<'_>, passage: &Passage) -> bool {
+    cx.facts.program.def(passage.function).parent.is_none()
+}
+
+/// Whoever asks for a bound on another parameter has thought about this one: the storage or policy that comes with it.
+fn asks_of_any(cx: &Cx<'_>, adt: DefId, imp: DefId) -> bool {
+    (0..cx.facts.parameters(adt).len()).any(|position| {
+        let asked = cx.facts.asked_by_impl(imp, adt, position);
+        asked.send || asked.sync
+    })
+}
+
 /// What makes a type one that this lint looks at.
 #[derive(PartialEq)]
 enum Subject {
@@ -193,9 +213,12 @@ enum Subject {
     Shared,
     /// It promises for every parameter, which lies in a cell, under a lock or behind a pointer.
     Unbounded,
+    /// It promises `Sync` for every `T: Send`, as a lock does, and has the `T` in a cell.
+    Bare,
 }
 
-fn subject(cx: &Cx<'_>, adt: DefId, name: &str, asked: Asked) -> Option<Subject> {
+fn subject(cx: &Cx<'_>, adt: DefId, position: usize, asked: Asked) -> Option<Subject> {
+    let name = &cx.facts.parameters(adt)[position];
     let public = cx.facts.program.def(adt).item.vis == Vis::Pub;
     let shared = match public {
         true => cx.facts.reaches_atomic(adt) && cx.facts.is_named_by_fields(adt, name),
@@ -204,8 +227,32 @@ fn subject(cx: &Cx<'_>, adt: DefId, name: &str, asked: Asked) -> Option<Subject>
     if shared {
         return Some(Subject::Shared);
     }
+    // With another parameter beside it, that one may see to it that one thread at a time comes here.
+    let alone = cx.facts.parameters(adt).len() == 1;
+    if public && alone && asked.send && !asked.sync && cx.facts.is_one_cell(adt, name) {
+        return Some(Subject::Bare);
+    }
     let bounded = asked.send || asked.sync;
-    (public && !bounded && cx.facts.holds_parameter(adt, name)).then_some(Subject::Unbounded)
+    let holds = || cx.facts.holds_parameter(adt, name) || is_container(cx, adt, position);
+    (public && !bounded && holds()).then_some(Subject::Unbounded)
+}
+
+/// Values go in by `&self` and come out again, though the type's fields only mark them (they lie in mapped memory).
+fn is_container(cx: &Cx<'_>, adt: DefId, position: usize) -> bool {
+    let marked = cx.facts.is_named_by_fields(adt, &cx.facts.parameters(adt)[position]);
+    let passages = || cx.facts.passages(adt, position).into_iter().map(|(p, _)| p);
+    let safe = |p: &Passage| p.by_shared && !p.is_unsafe && !p.by_handle;
+    marked
+        && cx.facts.has_cell(adt)
+        && passages().any(|p| safe(&p) && !p.out && p.what == What::Value)
+        && passages().any(|p| safe(&p) && p.out)
+}
+
+/// A function that is given nothing but the value itself gives a reference: no key or closure tells the threads apart.
+fn is_bare(cx: &Cx<'_>, passage: &Passage) -> bool {
+    let given =
+        cx.facts.program.function(passage.function).is_some_and(|f| f.params.is_empty() && f.receiver.is_some());
+    given && passage.what == What::Reference && !passage.by_handle
 }
 
 /// The bound that some function of the API needs for this promise to hold.
@@ -215,6 +262,7 @@ fn missing(
     position: usize,
     promised: Marker,
     has: impl Fn(Marker) -> bool,
+    counts: &dyn Fn(&Passage) -> bool,
 ) -> Option<Missing> {
     let passages = cx.facts.passages(adt, position);
     let half = has(Marker::Send) || has(Marker::Sync);
@@ -228,7 +276,8 @@ fn missing(
     let find = |marker: Marker, fits: &dyn Fn(&Passage) -> bool| {
         // Whoever asks for one bound has thought about it: what a handle does then weighs too little.
         let told = |p: &Passage| !p.by_handle || !half;
-        let open = passages.iter().find(|(p, asked)| told(p) && fits(p) && !asked.has(marker) && !asked.unknown);
+        let mut open = passages.iter().filter(|(p, asked)| told(p) && fits(p) && !asked.has(marker) && !asked.unknown);
+        let open = open.find(|(p, _)| counts(p));
         open.map(|(p, _)| Missing { marker, passage: *p })
     };
     // A lock with guards of both kinds lets several readers in; one with a single kind may be reentrant.
@@ -308,8 +357,9 @@ fn by_itself(cx: &Cx<'_>, adt: DefId) -> Option<Finding> {
             cx.facts.constructors_ask(adt, position, m)
                 || declared.first().is_some_and(|_| declared.iter().all(|(_, asked)| asked.has(m) || asked.unknown))
         };
-        let found = missing(cx, adt, position, Marker::Sync, has).map(|m| (m, Marker::Sync));
-        let found = found.or_else(|| missing(cx, adt, position, Marker::Send, has).map(|m| (m, Marker::Send)));
+        let found = missing(cx, adt, position, Marker::Sync, has, &|_| true).map(|m| (m, Marker::Sync));
+        let found =
+            found.or_else(|| missing(cx, adt, position, Marker::Send, has, &|_| true).map(|m| (m, Marker::Send)));
         let Some((missing, promised)) = found else { continue };
         let message = format!(
             "`{0}<{name}>` is `{1}` for every `{name}` by itself, but {2} needs `{name}: {3}`",

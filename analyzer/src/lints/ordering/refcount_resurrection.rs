@@ -3,12 +3,13 @@
 use super::super::cas::premature_reclamation;
 use crate::facts::refcount::{Doubt, LateRaise};
 use crate::facts::{Facts, LocId};
-use crate::finding::{Finding, Interleaving, Label};
+use crate::finding::{Finding, Interleaving, Label, Site};
 use crate::lint::{Cx, declare_lint};
 
 declare_lint! {
     /// Finds a reference count that is raised, whatever it holds, where the last owner may just have brought it to zero:
-    /// after a separate test for zero, from a weak handle, or through a pointer that others replace.
+    /// after a separate test for zero, from a weak handle, through a pointer that others replace, or in a table whose lock
+    /// the last owner takes too late.
     ///
     /// ## Why it matters
     ///
@@ -93,7 +94,8 @@ declare_lint! {
     ///
     /// ## Known limits
     ///
-    /// Counts are recognised by a decrement whose result decides that something is freed. Quiet where the result of the
+    /// Counts are recognised by a decrement whose result decides that something is freed, or that the lock of the table
+    /// is taken in which the raise finds its entry; another look at the count under that lock settles the matter. Quiet where the result of the
     /// raise is tested, where a lock is held that every change of the count holds, for `clone` of a handle that owns the
     /// count, in unsafe functions after a test (the caller may keep an owner), and for raises through raw pointers whose
     /// origin is not seen.
@@ -128,6 +130,17 @@ fn is_told_of_pointer(facts: &Facts<'_>, raise: &LateRaise) -> bool {
     location.is_some_and(|l| premature_reclamation::is_reported(facts, l))
 }
 
+/// Where the last owner lowers the count, and where the object goes.
+fn end(cx: &Cx<'_>, location: LocId, raise: &LateRaise) -> (Option<Site>, Option<Site>) {
+    let facts = cx.facts;
+    if let Doubt::Table { last, seen, taken } = raise.doubt {
+        return (Some(cx.op_site(facts.seen(last)[seen].op)), Some(facts.event_site(last, taken)));
+    }
+    let last = facts.last_owners(location).into_iter().next();
+    let lowers = last.as_ref().map(|l| cx.op_site(facts.seen(l.body)[l.seen].op));
+    (lowers, last.map(|l| facts.event_site(l.body, l.frees)))
+}
+
 fn report(cx: &Cx<'_>, location: LocId, raise: &LateRaise) -> Finding {
     let facts = cx.facts;
     let seen = &facts.seen(raise.body)[raise.seen];
@@ -140,6 +153,11 @@ fn report(cx: &Cx<'_>, location: LocId, raise: &LateRaise) -> Finding {
             format!("{name} may be zero here: the `{owner}` made of it then owns what is being freed")
         }
         Doubt::Loaded(_) => format!("{name} may be zero here: its object may be replaced and freed after the load"),
+        Doubt::Table { .. } => {
+            format!(
+                "{name} may be zero here: its last owner waits for this lock, and takes the object out all the same"
+            )
+        }
     };
     let site = cx.seen_site(raise.body, seen);
     let primary = Label::new(site, "raised, whatever it holds by now");
@@ -162,10 +180,13 @@ fn report(cx: &Cx<'_>, location: LocId, raise: &LateRaise) -> Finding {
             finding.secondary.push(Label::new(load, "the object is found here; others may replace it"));
             (Some(load), "load → object")
         }
+        Doubt::Table { last, taken, .. } => {
+            let taken = facts.event_site(last, taken);
+            finding.secondary.push(Label::new(taken, "the last owner takes the lock here, and does not look again"));
+            (None, "finds it in the table")
+        }
     };
-    let last = facts.last_owners(location).into_iter().next();
-    let lowers = last.as_ref().map(|l| cx.op_site(facts.seen(l.body)[l.seen].op));
-    let frees = last.map(|l| facts.event_site(l.body, l.frees));
+    let (lowers, frees) = end(cx, location, raise);
     if let Some(lowers) = lowers {
         finding.secondary.push(Label::new(lowers, "the owner that brings it to zero frees"));
     }

@@ -235,7 +235,9 @@ fn waits(facts: &Facts<'_>, location: LocId, sides: &Sides) -> Option<Gap> {
             .is_some_and(|f| matches!(facts.program.lower_type(owner, &f.ret), Type::Tuple(items) if items.is_empty()));
         let says_so = || {
             let index = seen.iter().position(|s| s.op == op && s.is_direct());
-            returns_nothing || !facts.is_vouched(o.body) && index.is_some_and(|i| facts.says_yes_by(o.body, i))
+            returns_nothing
+                || !facts.is_vouched(o.body) && index.is_some_and(|i| facts.says_yes_by(o.body, i))
+                || facts.is_grace_period(o.body, o.event)
         };
         o.kind == AtomicOpKind::Load
             && says_so()
@@ -248,7 +250,12 @@ fn waits(facts: &Facts<'_>, location: LocId, sides: &Sides) -> Option<Gap> {
     let weak: Vec<OpId> =
         sides.reads.iter().filter(|(op, half)| *half == Half::Weak && ends_a_wait(*op)).map(|(op, _)| *op).collect();
     let first = facts.op(*weak.first()?).body;
-    let strong: Vec<OpId> = meant(&sides.writes).into_iter().filter(|op| facts.op(*op).body != first).collect();
+    let mut strong: Vec<OpId> = meant(&sides.writes).into_iter().filter(|op| facts.op(*op).body != first).collect();
+    if strong.is_empty() && facts.is_grace_period(first, facts.op(weak[0]).event) {
+        // Readers that leave without a release are no better.
+        let leaves = |op: &OpId| facts.op(*op).kind == AtomicOpKind::FetchSub && facts.op(*op).body != first;
+        strong.extend(sides.writes.iter().map(|(op, _)| *op).filter(leaves));
+    }
     (!strong.is_empty()).then_some(Gap { weak, strong, side: Side::Wait })
 }
 
@@ -337,8 +344,12 @@ fn report(cx: &Cx<'_>, location: LocId, gap: &Gap) -> Finding {
     let mut finding = cx.finding(&UNPAIRED_ORDERING, first.body, primary, message);
     let word = if matches!(gap.side, Side::Read | Side::Wait) { "released here" } else { "acquired here" };
     for op in gap.strong.iter().take(2) {
-        let ordering = cx.ordering_text(facts.op(*op));
-        finding.secondary.push(Label::new(cx.op_site(*op), format!("{word}, with `{ordering}`")));
+        let (o, ordering) = (facts.op(*op), cx.ordering_text(facts.op(*op)));
+        let text = match gap.side == Side::Wait && !o.orders.releases() {
+            true => format!("lowered here, with `{ordering}`, which releases nothing either"),
+            false => format!("{word}, with `{ordering}`"),
+        };
+        finding.secondary.push(Label::new(cx.op_site(*op), text));
     }
     for op in gap.weak.iter().skip(1).take(3) {
         let ordering = cx.ordering_text(facts.op(*op));
