@@ -26,7 +26,8 @@
 //! | publish a configuration, read it everywhere | [`Snapshot`] | wait-free reads | many × many | reference counts | a read: no shared write |
 //! | the same, and know whether it changed | [`Versioned`] | wait-free reads | many × many | reference counts | as `Snapshot` |
 //! | hand over between two threads | [`spsc`] | wait-free, or blocking | one × one | with the ring | a write and a release store |
-//! | share a stack or queue, and a suspended thread holds up nobody | [`Stack`], [`Queue`] | lock-free | many × many | epochs | two CAS; a pin and a CAS |
+//! | share a queue, and a suspended thread holds up nobody | [`Queue`] | lock-free | many × many | blocks serve again, or epochs | a CAS and a swap; a CAS |
+//! | share a stack, and a suspended thread holds up nobody | [`Stack`] | lock-free | many × many | epochs | two CAS; a pin and a CAS |
 //! | follow shared pointers that others replace | [`hazard`] | lock-free | many × many | hazard pointers | a full fence per read |
 //! | a few bits of state beside a pointer | [`TaggedPtr`] | wait-free | many × many | yours | as an `AtomicPtr` |
 //! | reuse slots by index, without ABA | [`FreeList`], [`TaggedIndex`] | lock-free | many × many | – | a CAS, on a line that few share |
@@ -78,8 +79,8 @@
 //! | read a pair | [`Packed`] | two atomics, torn 1.0–1.3, [`SeqLock`] 1.1–1.9, `Mutex` 10–17 |
 //! | change a pair | [`Packed`] | `Mutex` 1.4, by two threads 2–7 |
 //! | take a slot, give it back | [`FreeList`] | `ArrayQueue` 1.1, by two threads 4–19, `Mutex<Vec>` 1.03 and 18 |
-//! | share a stack, two threads | [`Stack`] | `Mutex<Vec>` 2.4–8 |
-//! | share a queue, two threads | [`Queue`] | `Mutex<VecDeque>` 1.4–9 |
+//! | share a stack | [`Stack`] | treiber_stack 24–30, by two threads 16–40, there `Mutex<Vec>` 0.2–8 |
+//! | share a queue | [`Queue`] | `SegQueue` 1.2, by two threads 1.2–1.5, `Mutex<VecDeque>` 1.15 and 7–16 |
 //! | take an object, give it back | [`Pool`] | `ArrayQueue` 1.2, by two threads 0.9–1.7, zeroing 16 KiB 2–30 |
 //! | read what is published, two readers | [`Snapshot`] | arc-swap 1.0, `RwLock` 5–10; its cached reader 0.12 |
 //! | admit | [`TokenBucket`] | governor, by the same clock 1.0 |
@@ -90,11 +91,12 @@
 //!
 //! What doesn't win:
 //!
-//! - [`Stack`] and [`Queue`] pay a pin for every pop, since no thread may wait for a suspended one. A
-//!   [`SegQueue`](queue::SegQueue), whose pops do wait, takes 0.7–1.0 and 0.8 of the time on one thread,
-//!   and 0.3–0.7 when two threads fight over it; a mutex around `Vec` or `VecDeque` 0.6–0.7 on one
-//!   thread. With one guard for 64 pops the first difference is gone (0.9–1.1), the second isn't
-//!   (0.35–0.8).
+//! - [`Stack`] pays a pin for every pop. A mutex around a `Vec` takes 0.64 of the time on one thread; a
+//!   [`SegQueue`](queue::SegQueue), whose order is another and whose pops wait for suspended pushes, 0.7,
+//!   and 0.25–0.6 when two threads fight over it. With one guard for 64 pops the first difference is gone
+//!   (0.9–1.1), the second isn't (0.35–0.8).
+//! - A pop from an empty [`Queue`] looks twice, one from a `SegQueue` once: 0.6. Where one thread pushes
+//!   and another pops what comes, either may be ahead on a busy machine: 0.35–1.5.
 //! - One thread at a [`FreeList`] takes longer than at an [`AtomicBitSet`] (0.82), and one at a [`Pool`]
 //!   longer than at a `Mutex<Vec>` (0.76).
 //! - A look first where every value is news: [`AtomicMax`] 0.85, [`AtomicBitSet`] 0.97.

@@ -116,10 +116,11 @@ pub(crate) fn argued(order: Ordering, name: &str) -> Ordering {
     }
 }
 
-/// Reads an atomic that nobody else can reach, without an ordering.
+/// Reads or writes an atomic that nobody else can reach, without an ordering.
 pub(crate) trait Exclusive {
     type Value;
     fn exclusive(&mut self) -> Self::Value;
+    fn set_exclusive(&mut self, new: Self::Value);
 }
 
 macro_rules! exclusive {
@@ -133,6 +134,16 @@ macro_rules! exclusive {
                 return *self.get_mut();
                 #[cfg(atomic_lint_loom)]
                 return self.with_mut(|value| *value);
+            }
+
+            #[inline]
+            fn set_exclusive(&mut self, new: $value) {
+                #[cfg(not(atomic_lint_loom))]
+                {
+                    *self.get_mut() = new;
+                }
+                #[cfg(atomic_lint_loom)]
+                self.with_mut(|value| *value = new);
             }
         }
     )*};
@@ -155,6 +166,16 @@ impl<T> Exclusive for AtomicPtr<T> {
         #[cfg(atomic_lint_loom)]
         return self.with_mut(|pointer| *pointer);
     }
+
+    #[inline]
+    fn set_exclusive(&mut self, new: *mut T) {
+        #[cfg(not(atomic_lint_loom))]
+        {
+            *self.get_mut() = new;
+        }
+        #[cfg(atomic_lint_loom)]
+        self.with_mut(|pointer| *pointer = new);
+    }
 }
 
 impl Exclusive for AtomicBool {
@@ -168,5 +189,16 @@ impl Exclusive for AtomicBool {
         // none.
         #[cfg(atomic_lint_loom)]
         return self.load(Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn set_exclusive(&mut self, new: bool) {
+        #[cfg(not(atomic_lint_loom))]
+        {
+            *self.get_mut() = new;
+        }
+        // Relaxed: as above. Partner: none.
+        #[cfg(atomic_lint_loom)]
+        self.store(new, Ordering::Relaxed);
     }
 }

@@ -1,14 +1,14 @@
-//! A lock-free queue: Michael and Scott's list, of blocks instead of nodes, with epoch-based
-//! reclamation.
+//! A lock-free queue: Michael and Scott's list, of blocks instead of nodes, which serve again and again;
+//! epoch-based reclamation frees what is left over.
 //!
 //! | | |
 //! |---|---|
-//! | progress | lock-free: an operation repeats only when another one succeeded, and none waits for a thread that is suspended |
+//! | progress | lock-free: an operation repeats only when another one got on, and none waits for a thread that is suspended |
 //! | producers × consumers | many × many, first in, first out |
-//! | reclamation | epochs (`crossbeam-epoch`): a block of 63 slots is freed a grace period after `head` has left it; a thread that stays pinned keeps all later garbage |
+//! | reclamation | a block of 63 slots serves the queue again once `head` has left it and nobody uses it; where threads keep coming to the end of blocks all the time, epochs (`crossbeam-epoch`) free what is left over; a thread that is suspended at the end of a block, or stays pinned, keeps all later garbage |
 //! | empty / full | `pop` returns `None` / it grows with the heap, by 63 slots at a time |
 //! | panics | no user code runs inside an operation, except a value's destructor in `drop`, which frees the rest all the same |
-//! | cost | push: two CAS; pop: a pin (a full fence) and a CAS; an allocation, a pin and a deferred free for 63 values |
+//! | cost | push: a CAS and a swap; pop: a CAS; for 63 values two pins and a few RMWs, and a block |
 //! | needs | `alloc`; with `std` the process-wide collector, without it one of your own |
 //!
 //! # Example
@@ -28,157 +28,95 @@
 //! # Protocol
 //!
 //! A linked list of blocks. `head` and `tail` are each the address of a block and an index in the
-//! bits that the block's alignment leaves: the slot that is taken next, and the one that is claimed
-//! next.
+//! bits that the block's alignment leaves: the slot that the next pop claims, and the one that the next
+//! push claims.
 //!
-//! - A **push** claims a slot by a CAS of `tail` to the next index, without a look into the block,
-//!   writes its value there, and publishes it by a CAS of the slot's state from empty to full: the
-//!   linearization point.
-//! - A **pop** looks at the slot at `head`. If it is full, a CAS of `head` to the next index makes the
-//!   value this pop's own. If it is empty and `tail` is there too, the queue is empty. If it is empty
-//!   and claimed, the push behind it may be suspended: after a short wait the pop marks the slot
-//!   skipped and goes on, and the push, whose CAS fails, claims another one.
-//! - At the end of a block, a push links a new block that already holds its value, which no pop can
-//!   skip: so a push that keeps being skipped gets through after 63 times. Whoever finds `tail` at
-//!   the end of a block that has a successor swings it first, and `head` never passes `tail`.
+//! - To **claim** a slot is to move `head` or `tail` to the next index by a CAS, without a look into the
+//!   block. Whatever happened since the word was loaded, if it is the same again then it says which slot
+//!   is the next one now. So each slot gets one push and one pop, which visit it next.
+//! - A **push** writes its value and swaps the slot's state from empty to full. A **pop** that finds the
+//!   slot full takes the value. If it finds it empty, the push may be suspended: after a short wait the
+//!   pop marks the slot skipped and claims another one, and so does the push when its swap tells. The
+//!   second visitor finishes the slot by a store, and neither touches it afterwards.
+//! - The queue **is empty** if `tail` is in the block of `head` and not beyond it. A pop that knows
+//!   nothing of `tail` looks at it before it claims. One that has found it in another block when `head`
+//!   came to its own leaves a mark in `head`, and pops in this block need no look.
+//! - At the **end of a block**, a push links a new block that already holds its value, which no pop can
+//!   skip: so a push that keeps being skipped gets through after 63 times. Whoever finds a successor
+//!   there swings `tail` to it first. Pops follow when `tail` has gone on.
+//! - A block that `head` has **left** is still used by the visitors of slots that aren't finished, and by
+//!   threads that look into it because they found `head` or `tail` at its end. These are pinned and
+//!   counted. When all slots are finished, and nobody was looking at some moment after `head` had left,
+//!   the block is as good as new. If there is always somebody, it is retired.
 //!
-//! A pop is pinned: it looks at a slot before it owns it. A push isn't, and needs no pin: before its
-//! CAS it looks into no block, and from then on `head` can't leave the block without a value in the
-//! claimed slot, or skips it. Then the skip has counted the push as a user of the block, and the
-//! block is retired by the last user.
+//! In terms of one order: a push takes place when it claims the slot that it fills, or when `tail` swings
+//! to its block; a pop when it claims the slot whose value it gets, or, if it came before the push, just
+//! after it. Since addresses come back, a pop may claim a slot before any push has: it skips it. And it
+//! may see `head` and `tail` in two lives of one block and take the queue for empty: so blocks left are
+//! counted, and the count must be the same before and after.
 //!
-//! A thread that loses a race for `head` or `tail` spins a little before it tries again: the winner
-//! has just got hold of the lines that both write, and does a few operations on them.
+//! A thread that loses a race for `head` or `tail`, or comes to a slot too early, spins a little before
+//! it tries again: the other thread has just got hold of the lines that both write, and does a few
+//! operations on them.
 //!
 //! (Michael and Scott, *Simple, Fast, and Practical Non-Blocking and Blocking Concurrent Queue
 //! Algorithms*, 1996; Morrison and Afek, *Fast Concurrent Queues for x86 Processors*, 2013, for slots
-//! that are claimed before they are filled, and skipped.)
+//! that are claimed before they are filled or emptied, and skipped.)
 //!
 //! # When not to use it
 //!
-//! Where a suspended thread may hold up the others, which is nearly everywhere, take one of the two
-//! queues that this module re-exports: in a [`SegQueue`] a pop waits for the push that has claimed
-//! its slot, so that neither pins, and an [`ArrayQueue`] is bounded and never allocates. For one
-//! producer and one consumer take [`spsc`](crate::spsc). Measured, a push and a pop on one thread
-//! take 1.25 times as long as in `SegQueue`, and 1.4 times as long as with a `Mutex<VecDeque>`; the
-//! pin is a quarter of it. Two threads at once take a ninth to two thirds of the time with the mutex,
-//! and 1.4 to 4 times that of `SegQueue`, the more the busier the machine is. Where many are popped at
-//! once, [`pop_with`](Queue::pop_with) shares a pin: 64 pops under one guard take no longer than from a
-//! `SegQueue` on one thread, by two 1.3 to 2.9 times as long
+//! Where there is a bound: an [`ArrayQueue`], re-exported here, never allocates. For one producer and one
+//! consumer take [`spsc`](crate::spsc). For one thread take a `VecDeque`. None of them waits for a value:
+//! for blocking use a channel.
+//!
+//! The other queue that this module re-exports, [`SegQueue`], has less to it: its pops wait for the push
+//! that has claimed their slot, and for whoever moves on to the next block, so that a suspended thread
+//! holds up the others. Measured, a push and a pop in it take 1.2 to 1.3 times as long as here on one
+//! thread, and 1.2 to 1.5 times with two, where a `Mutex<VecDeque>` takes 1.15 and 7 to 16 times as long;
+//! 64 pushes and then 64 pops take 1.15 to 1.2 times as long in it, with two threads 1.0 to 1.5 times.
+//! Where one thread pushes and another pops what comes, both take the same within the noise, which is
+//! large: 1.05 to 1.55 times as long as here, and from 0.35 times on while other programs want the same
+//! cores. Only a pop that finds nothing is faster in it, 0.6 times
 //! (`cargo bench -p atomic-lint --bench peers -- queue`).
-//! None of them waits for a value: for blocking use a channel.
+//!
+//! A queue has at least one block, of 63 slots, keeps another one to use again, and a few more that
+//! somebody was looking into. That is a lot of memory for many queues which are nearly always empty.
 
 pub use crossbeam_queue::{ArrayQueue, SegQueue};
 
-use crate::blocks::{Life, Position, SLOTS};
-use crate::epoch::{self, Domain, Guard};
-use crate::primitive::{argued, spin_loop, weaken, AtomicPtr, AtomicU8, Ordering, UnsafeCell};
-use crate::{Backoff, Padded, RefCount};
-use alloc::alloc::{alloc, handle_alloc_error, Layout};
+mod block;
+mod supply;
+
+use crate::blocks::{Position, SLOTS};
+#[cfg(not(atomic_lint_loom))]
+use crate::epoch;
+use crate::epoch::{Domain, Guard};
+use crate::primitive::{argued, weaken, AtomicPtr, Ordering};
+use crate::{Backoff, Padded};
 use alloc::boxed::Box;
+use block::Block;
 use core::borrow::Borrow;
 use core::fmt;
 use core::marker::PhantomData;
-use core::mem::MaybeUninit;
-use core::ptr::{self, addr_of_mut};
+use core::ptr;
+use supply::Supply;
 
 /// A lock-free first-in, first-out collection.
 ///
 /// See the [module](self) for guarantees, protocol and alternatives.
 pub struct Queue<T> {
-    /// The slot that is taken next.
+    /// The slot that the next pop claims; marked if `tail` lay beyond its block when `head` came there.
     head: Padded<AtomicPtr<Block<T>>>,
-    /// The slot that is claimed next.
+    /// The slot that the next push claims.
     tail: Padded<AtomicPtr<Block<T>>>,
+    supply: Padded<Supply<T>>,
     domain: Domain,
     owns: PhantomData<T>,
 }
 
-/// The alignment leaves six bits of a block's address for an index.
-#[repr(align(64))]
-struct Block<T> {
-    /// Null until the one push that links a successor.
-    next: AtomicPtr<Block<T>>,
-    /// The list itself, and each push that still has to learn that its slot was skipped. Whoever
-    /// leaves last retires the block.
-    users: RefCount,
-    life: Life,
-    slots: [Slot<T>; SLOTS],
-}
-
-struct Slot<T> {
-    state: AtomicU8,
-    /// Written by the push that claimed the slot; moved out by the pop that moves `head` past it.
-    value: UnsafeCell<MaybeUninit<T>>,
-}
-
-/// No value was published here: nobody claimed the slot, or a push is about to publish.
-const EMPTY: u8 = 0;
-/// The value is published. The slot stays full after it was taken: `head` has passed it then.
-const FULL: u8 = 1;
-/// A pop met the slot claimed and empty, and went on without it; its push takes another one.
-const SKIPPED: u8 = 2;
-
-impl<T> Block<T> {
-    /// A block of empty slots. Built in place, for it may be too large for a thread's stack.
-    fn boxed() -> *mut Self {
-        let layout = Layout::new::<Self>();
-        // SAFETY: the layout is that of a struct with a counter, so its size is not zero.
-        let block = unsafe { alloc(layout) }.cast::<Self>();
-        if block.is_null() {
-            handle_alloc_error(layout);
-        }
-        // SAFETY: the memory is fresh and large enough; all fields are written, and a value without
-        // content needs no writing outside models.
-        unsafe {
-            addr_of_mut!((*block).next).write(AtomicPtr::new(ptr::null_mut()));
-            addr_of_mut!((*block).users).write(RefCount::new());
-            addr_of_mut!((*block).life).write(Life::new());
-            for index in 0..SLOTS {
-                let slot = addr_of_mut!((*block).slots[index]);
-                addr_of_mut!((*slot).state).write(AtomicU8::new(EMPTY));
-                addr_of_mut!((*slot).value).write(UnsafeCell::new(MaybeUninit::uninit()));
-            }
-        }
-        block
-    }
-
-    /// A block whose first slot is full.
-    fn starting_with(value: T) -> *mut Self {
-        let block = Self::boxed();
-        // SAFETY: the block is a box that nobody else has seen.
-        let first = unsafe { &(*block).slots[0] };
-        first.put(value);
-        // Relaxed: the block is published as a whole. Partner: `push_to_new_block`.
-        first.state.store(FULL, Ordering::Relaxed);
-        block
-    }
-}
-
-impl<T> Slot<T> {
-    /// Writes the value of a slot that the caller has claimed and not published.
-    #[inline(always)]
-    fn put(&self, value: T) {
-        // SAFETY: nobody reads a value that isn't published, and nobody else claims the slot.
-        self.value.with_mut(|slot| unsafe { *slot = MaybeUninit::new(value) });
-    }
-
-    /// Moves the value out.
-    ///
-    /// # Safety
-    ///
-    /// There is one, and the caller alone takes it: by having moved `head` past a full slot, or by
-    /// having claimed the slot and never published it.
-    #[inline(always)]
-    unsafe fn take(&self) -> T {
-        // SAFETY: what the caller vouches for.
-        self.value.with(|value| unsafe { (*value).assume_init_read() })
-    }
-}
-
 // SAFETY: values are moved in and out across threads and never shared.
 unsafe impl<T: Send> Send for Queue<T> {}
-// SAFETY: as for `Send`; each value is taken by the one pop that moved `head` past it.
+// SAFETY: as for `Send`; each value is taken by the one pop that has claimed its slot.
 unsafe impl<T: Send> Sync for Queue<T> {}
 
 impl<T> Queue<T> {
@@ -201,6 +139,7 @@ impl<T> Queue<T> {
         Self {
             head: Padded::new(AtomicPtr::new(first)),
             tail: Padded::new(AtomicPtr::new(first)),
+            supply: Padded::new(Supply::new()),
             domain,
             owns: PhantomData,
         }
@@ -238,14 +177,14 @@ impl<T> Queue<T> {
     #[cfg(feature = "std")]
     #[inline]
     pub fn pop(&self) -> Option<T> {
-        let guard = self.domain.pin();
-        self.pop_pinned(&guard)
+        self.domain.check_is_global();
+        self.pop_by(|| self.domain.pin())
     }
 
-    /// Takes the oldest value under a guard that the caller holds.
+    /// Takes the oldest value, with a guard that the caller holds for when a block is used up.
     ///
-    /// For several pops in a row: it saves a pin per call and costs a look at the guard's collector. No
-    /// garbage is freed while the guard lives, so don't keep it.
+    /// For queues with a collector of their own; elsewhere [`pop`](Self::pop) is as fast. No garbage is
+    /// freed while the guard lives, so don't keep it.
     ///
     #[cfg_attr(feature = "std", doc = "```")]
     #[cfg_attr(not(feature = "std"), doc = "```ignore")]
@@ -264,12 +203,15 @@ impl<T> Queue<T> {
     #[inline]
     pub fn pop_with(&self, guard: &Guard) -> Option<T> {
         self.domain.check(guard);
-        self.pop_pinned(guard)
+        self.pop_by(|| guard)
     }
+}
 
+/// Push.
+impl<T> Queue<T> {
     #[inline]
     fn push_by<G: Borrow<Guard>>(&self, mut value: T, pin: impl Fn() -> G) {
-        // Relaxed, here and on failure below: only compared. Partners: `push_by`, `swing_tail`.
+        // Relaxed, here and below: only compared. Partners: `push_by`, `swing_tail`.
         let mut tail = Position::from_word(self.tail.load(Ordering::Relaxed));
         let mut backoff = Backoff::new();
         loop {
@@ -280,8 +222,6 @@ impl<T> Queue<T> {
                 }
                 continue;
             }
-            // Whatever happened since the word was loaded, if it is the same again then it says
-            // which slot is the next unclaimed one now: no ABA, no look into the block, no pin.
             // Acquire: the block as its maker left it; claims by others in between go on with the
             // release sequence of whoever moved `tail` to the block. Partner: `swing_tail`.
             let claim = self.tail.compare_exchange_weak(
@@ -291,14 +231,14 @@ impl<T> Queue<T> {
                 Ordering::Relaxed,
             );
             match claim {
-                Ok(_) => match self.publish(tail, value, &pin) {
-                    Ok(()) => return,
-                    Err(refused) => {
-                        value = refused;
-                        // Relaxed: only compared. Partners: `push_by`, `swing_tail`.
-                        tail = Position::from_word(self.tail.load(Ordering::Relaxed));
+                Ok(_) => {
+                    // SAFETY: the slot was claimed just now, for a push.
+                    match unsafe { Block::slot(tail).fill(value) } {
+                        Ok(()) => return,
+                        Err(refused) => value = refused,
                     }
-                },
+                    tail = Position::from_word(self.tail.load(Ordering::Relaxed));
+                }
                 Err(now) => {
                     backoff.lose();
                     tail = Position::from_word(now);
@@ -307,45 +247,27 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Puts the value into the claimed slot; gives it back if a pop has skipped the slot.
-    #[inline]
-    fn publish<G: Borrow<Guard>>(&self, place: Position<Block<T>>, value: T, pin: &impl Fn() -> G) -> Result<(), T> {
-        // SAFETY: the block isn't retired before `head` has passed the claimed slot, which it does
-        // when the value is published, or skips it, and then this push is one of the block's users.
-        let block: &Block<T> = unsafe { &*place.block() };
-        block.life.assert();
-        let slot = &block.slots[place.index()];
-        slot.put(value);
-        // Release: publishes the value. Relaxed on failure: this push reads nothing but its own value,
-        // and that it is counted as a user of the block follows from the count alone, see `skip`.
-        // Partners: `pop_pinned`, `skip`.
-        match slot.state.compare_exchange(EMPTY, FULL, argued(Ordering::Release, "queue-push"), Ordering::Relaxed) {
-            Ok(_) => Ok(()),
-            Err(_) => {
-                block.life.assert();
-                // SAFETY: the slot was claimed and never published.
-                let value = unsafe { slot.take() };
-                self.leave(place.block(), pin().borrow());
-                Err(value)
-            }
-        }
+    /// Links a block that starts with the value, or helps whoever was first and gives the value back
+    /// with the new tail.
+    #[cold]
+    fn push_to_new_block(&self, value: T, guard: &Guard) -> Result<(), (T, Position<Block<T>>)> {
+        let pushed = self.supply.look(guard, || self.link_new_block(value));
+        // Relaxed: only compared. Partners: `push_by`, `swing_tail`.
+        pushed.map_err(|value| (value, Position::from_word(self.tail.load(Ordering::Relaxed))))
     }
 
-    /// Links a block that starts with the value, or helps whoever was first and gives it back with
-    /// the new tail.
-    #[cold]
-    fn push_to_new_block(&self, value: T, _guard: &Guard) -> Result<(), (T, Position<Block<T>>)> {
+    fn link_new_block(&self, value: T) -> Result<(), T> {
         // Acquire: the last block is dereferenced. Partner: `swing_tail`.
         let tail = Position::from_word(self.tail.load(argued(Ordering::Acquire, "queue-tail")));
         if tail.index() < SLOTS {
-            return Err((value, tail));
+            return Err(value);
         }
-        // SAFETY: the guard was pinned before the load, and `head` never passes `tail`, so the
-        // block was not yet retired when the load saw it.
+        // SAFETY: this thread looks since before the load, and `head` doesn't leave a block before
+        // `tail` has.
         let last: &Block<T> = unsafe { &*tail.block() };
-        let new = Block::starting_with(value);
+        let new = self.supply.starting_with(value);
         // Release: publishes the block and its first value. Acquire on failure: the successor found
-        // instead becomes the tail, which publishes it onwards. Partner: `enter_next_block`.
+        // instead becomes the tail, which publishes it onwards. Partner: `link_new_block`.
         match last.next.compare_exchange(
             ptr::null_mut(),
             new,
@@ -358,129 +280,19 @@ impl<T> Queue<T> {
             }
             Err(successor) => {
                 self.swing_tail(tail, successor);
-                // SAFETY: the block is a box that nobody else has seen, and it starts with a value.
-                let value = unsafe {
-                    let new = Box::from_raw(new);
-                    new.slots[0].take()
-                };
-                // Relaxed: only compared. Partners: `push_by`, `swing_tail`.
-                Err((value, Position::from_word(self.tail.load(Ordering::Relaxed))))
+                // SAFETY: the block starts with a value, and nobody else has seen it.
+                Err(unsafe { self.supply.take_back(new) })
             }
         }
     }
 
-    #[inline]
-    fn pop_pinned(&self, guard: &Guard) -> Option<T> {
-        let mut patience = Backoff::new();
-        let mut backoff = Backoff::new();
-        loop {
-            // Acquire: the block is dereferenced, and what the pops that moved `head` here had seen
-            // of `tail` and of the block's users, this one sees too. Partners: `advance`,
-            // `enter_next_block`.
-            let head = Position::from_word(self.head.load(argued(Ordering::Acquire, "queue-head")));
-            // SAFETY: the guard was pinned before the load, and blocks are retired after `head` has
-            // moved on.
-            let block: &Block<T> = unsafe { &*head.block() };
-            let Some(slot) = block.slots.get(head.index()) else {
-                if self.enter_next_block(head, guard) {
-                    continue;
-                }
-                return None;
-            };
-            // Acquire: the value. Partner: `publish`.
-            match slot.state.load(argued(Ordering::Acquire, "queue-pop")) {
-                FULL => {
-                    if self.advance(head) {
-                        // SAFETY: this thread moved `head` past a full slot.
-                        return Some(unsafe { slot.take() });
-                    }
-                    backoff.lose();
-                }
-                SKIPPED => {
-                    self.advance(head);
-                }
-                // Relaxed: only compared. If nobody has claimed the slot at `head`, nobody has
-                // claimed a later one. Partner: `push_by`.
-                _ if self.tail.load(Ordering::Relaxed) == head.word() => return None,
-                // A push has claimed the slot and is about to publish. It gets some time for it.
-                _ if !patience.is_over() && !cfg!(atomic_lint_loom) => patience.spin(),
-                _ => {
-                    self.skip(head, guard);
-                    // The slot was skipped or published; if this thread doesn't see it yet, it will.
-                    spin_loop();
-                }
-            }
-        }
-    }
-
-    /// Moves `head` past a slot; whether it was this thread that did.
-    #[inline(always)]
-    fn advance(&self, head: Position<Block<T>>) -> bool {
-        // Release: the next pop sees what this one has seen, above all that the push into the slot is
-        // done with the block. That push isn't pinned, and whoever leaves the block retires it.
-        // Relaxed on failure: the caller reads everything again. Partner: the load of `head` in
-        // `pop_pinned`.
-        let (from, to) = (head.word(), head.next().word());
-        self.head.compare_exchange(from, to, argued(Ordering::Release, "queue-advance"), Ordering::Relaxed).is_ok()
-    }
-
-    /// Takes the slot away from the push that has claimed it and is held up, so that nobody waits
-    /// for it.
-    #[cold]
-    fn skip(&self, head: Position<Block<T>>, guard: &Guard) {
-        // SAFETY: the caller is pinned since before it loaded `head`.
-        let block: &Block<T> = unsafe { &*head.block() };
-        // For the push, which isn't pinned. Without users the block is retired and the slot passed.
-        if !weaken("queue-skip") && !block.users.try_acquire() {
-            return;
-        }
-        // Relaxed: the push that finds its slot skipped has been counted, whatever it sees of the
-        // count: had the count reached zero before, the line above would have refused. Relaxed on
-        // failure: the slot is looked at again. Partner: `publish`.
-        let slot = &block.slots[head.index()];
-        let skipped = slot.state.compare_exchange(EMPTY, SKIPPED, Ordering::Relaxed, Ordering::Relaxed);
-        if skipped.is_err() && !weaken("queue-skip") {
-            self.leave(head.block(), guard);
-        }
-    }
-
-    /// Moves `head` from the end of a block to the next block, if there is one.
-    #[cold]
-    fn enter_next_block(&self, head: Position<Block<T>>, guard: &Guard) -> bool {
-        // SAFETY: the caller is pinned since before it loaded `head`.
-        let block: &Block<T> = unsafe { &*head.block() };
-        // Acquire: the next block and its first value. Partner: `push_to_new_block`.
-        let next = block.next.load(argued(Ordering::Acquire, "queue-next"));
-        if next.is_null() {
-            return false;
-        }
-        // Relaxed: only compared. By coherence it is no older than what the pop that moved `head`
-        // into this block had seen, so if it isn't the end of this block it lies beyond. Partner:
-        // `swing_tail`.
-        if self.tail.load(Ordering::Relaxed) == head.word() && !weaken("queue-overtake") {
-            self.swing_tail(head, next);
-        }
-        // Release: hands on that `tail` lies beyond the old block. Relaxed on failure: the caller
-        // reads everything again. Partner: the load of `head` in `pop_pinned`.
-        let moved = self.head.compare_exchange(
-            head.word(),
-            Position::new(next, 0).word(),
-            argued(Ordering::Release, "queue-enter"),
-            Ordering::Relaxed,
-        );
-        if moved.is_ok() || weaken("queue-leave-twice") {
-            self.leave(head.block(), guard);
-        }
-        true
-    }
-
-    /// Moves `tail` from the end of a block to the next one, behind the value it starts with, unless
-    /// somebody has done so.
+    /// Moves `tail` from the end of a block to the next one, behind the value that it starts with,
+    /// unless somebody has done so. This is the moment at which that value was pushed.
     fn swing_tail(&self, from: Position<Block<T>>, next: *mut Block<T>) {
         let to = Position::new(next, 1);
         // Release: whoever reaches the block through `tail` sees it complete; this thread made it
         // or acquired it. Relaxed on failure: somebody else swung it. Partners: `push_by`,
-        // `push_to_new_block`.
+        // `link_new_block`, `enter_next_block`.
         let _ = self.tail.compare_exchange(
             from.word(),
             to.word(),
@@ -488,52 +300,110 @@ impl<T> Queue<T> {
             Ordering::Relaxed,
         );
     }
+}
 
-    /// One user less; the last one retires the block.
-    fn leave(&self, block: *mut Block<T>, guard: &Guard) {
-        // SAFETY: the caller is one of the block's users.
-        let users = unsafe { &(*block).users };
-        if users.release() {
-            // SAFETY: as above; nobody else ends the block's life.
-            unsafe { (*block).life.end() };
-            // In a model: the page says that `head` never passes `tail`. Relaxed: by coherence it is no
-            // older than what the pop that left the block had seen. Partner: `swing_tail`.
-            #[cfg(atomic_lint_loom)]
-            assert_ne!(Position::from_word(self.tail.load(Ordering::Relaxed)).block(), block, "`tail` is left behind");
-            // SAFETY: the block is a box, `head` and `tail` lie beyond it, the last user leaves
-            // once, the threads that can still reach it are pinned, and dropping it drops no value.
-            unsafe { epoch::retire(guard, block) };
+/// Pop.
+impl<T> Queue<T> {
+    #[inline]
+    fn pop_by<G: Borrow<Guard>>(&self, pin: impl Fn() -> G) -> Option<T> {
+        // Relaxed, here and below: only compared; a claim acquires. Partners: `pop_by`, `enter_next_block`.
+        let mut head = Position::from_word(self.head.load(Ordering::Relaxed));
+        let mut backoff = Backoff::new();
+        loop {
+            if !self.may_be_claimed(head) {
+                head = self.look_closer(&pin)?;
+            }
+            // Acquire: the block, as for a push; what this thread knew of it when it loaded the word may
+            // have been of an earlier life. Release: whoever finds the queue empty here sees what this
+            // thread has seen of `tail`. Partners: `enter_next_block`, `look_closer`.
+            let success = match weaken("queue-advance") {
+                true => Ordering::Acquire,
+                false => argued(Ordering::AcqRel, "queue-take"),
+            };
+            match self.head.compare_exchange_weak(head.word(), head.next().word(), success, Ordering::Relaxed) {
+                Ok(_) => {
+                    // SAFETY: the slot was claimed just now, for a pop.
+                    if let Some(value) = unsafe { Block::slot(head).empty() } {
+                        return Some(value);
+                    }
+                    head = Position::from_word(self.head.load(Ordering::Relaxed));
+                }
+                Err(now) => {
+                    backoff.lose();
+                    head = Position::from_word(now);
+                }
+            }
         }
     }
 
-    fn pop_exclusive(&mut self) -> Option<T> {
+    /// Whether a push seems to have claimed the slot at `head`. If it hasn't, the slot will be skipped,
+    /// and its push takes another one.
+    #[inline(always)]
+    fn may_be_claimed(&self, head: Position<Block<T>>) -> bool {
+        // Relaxed: only compared. Partners: `push_by`, `swing_tail`.
+        let tail = || Position::from_word(self.tail.load(Ordering::Relaxed));
+        head.index() < SLOTS && (head.is_marked() || !tail().has_nothing_after(head))
+    }
+
+    /// Where `head` is with a slot to claim, unless the queue is empty.
+    #[cold]
+    fn look_closer<G: Borrow<Guard>>(&self, pin: &impl Fn() -> G) -> Option<Position<Block<T>>> {
         loop {
-            // Relaxed, here and below: the exclusive borrow orders every earlier operation. Partner:
-            // none.
-            let head = Position::from_word(self.head.load(Ordering::Relaxed));
-            // SAFETY: the block at `head` is a live box.
-            let block: &Block<T> = unsafe { &*head.block() };
-            let Some(slot) = block.slots.get(head.index()) else {
-                let next = block.next.load(Ordering::Relaxed);
-                if next.is_null() {
-                    return None;
-                }
-                self.head.store(Position::new(next, 0).word(), Ordering::Relaxed);
-                // SAFETY: nothing points to the old block any more but perhaps `tail`, which only
-                // `drop` runs after, and it doesn't read it.
-                drop(unsafe { Box::from_raw(head.block()) });
-                continue;
-            };
-            match slot.state.load(Ordering::Relaxed) {
-                EMPTY => return None,
-                state => {
-                    self.head.store(head.next().word(), Ordering::Relaxed);
-                    if state == FULL {
-                        // SAFETY: this thread moved `head` past a full slot.
-                        return Some(unsafe { slot.take() });
-                    }
-                }
+            let head = self.head_unless_empty()?;
+            if head.index() < SLOTS {
+                return Some(head);
             }
+            self.supply.look(pin().borrow(), || self.enter_next_block());
+        }
+    }
+
+    fn head_unless_empty(&self) -> Option<Position<Block<T>>> {
+        loop {
+            let left = self.supply.left();
+            // Acquire: what the pops that moved `head` here had seen of `tail`, this one sees too.
+            // Partners: `pop_by`, `enter_next_block`.
+            let head = Position::from_word(self.head.load(argued(Ordering::Acquire, "queue-look-head")));
+            // Acquire: if this is a later life of the block, then its earlier one is seen to have been
+            // left. Partner: `swing_tail`.
+            let tail = Position::from_word(self.tail.load(argued(Ordering::Acquire, "queue-look-tail")));
+            if !tail.has_nothing_after(head) {
+                return Some(head);
+            }
+            if self.supply.left() == left || weaken("queue-aba") {
+                return None;
+            }
+        }
+    }
+
+    /// Moves `head` from the end of a block to the next block, if `tail` lies beyond.
+    fn enter_next_block(&self) {
+        // Acquire: `tail` is no older than this; both come from pops that have seen `tail` in this
+        // block or beyond. Partner: `enter_next_block`.
+        let head = Position::from_word(self.head.load(argued(Ordering::Acquire, "queue-end")));
+        // Acquire: if `tail` lies beyond the block, then the block has a successor. Partner: `swing_tail`.
+        let tail = Position::from_word(self.tail.load(argued(Ordering::Acquire, "queue-beyond")));
+        if head.index() < SLOTS || tail.is_in_block_of(head) {
+            return;
+        }
+        // SAFETY: this thread looks since before it loaded `head`.
+        let block: &Block<T> = unsafe { &*head.block() };
+        // Relaxed: acquired with `tail`. Partner: `link_new_block`.
+        let next = block.next.load(Ordering::Relaxed);
+        #[cfg(atomic_lint_loom)]
+        assert!(!next.is_null(), "`tail` lies beyond a block without a successor");
+        let next = Position::new(next, 0);
+        let next = if tail.is_in_block_of(next) { next } else { next.marked() };
+        // Release: hands on the block, and that `tail` is in it or beyond. Relaxed on failure:
+        // somebody else moved `head`. Partners: `pop_by`, `enter_next_block`.
+        let moved = self.head.compare_exchange(
+            head.word(),
+            next.word(),
+            argued(Ordering::Release, "queue-enter"),
+            Ordering::Relaxed,
+        );
+        if moved.is_ok() || weaken("queue-leave-twice") {
+            // SAFETY: this thread has moved `head` and `tail` lies beyond.
+            unsafe { self.supply.leave(head.block()) };
         }
     }
 }
@@ -543,25 +413,62 @@ impl<T> Queue<T> {
     #[cfg(feature = "std")]
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let _guard = self.domain.pin();
-        // Acquire: the block is dereferenced. Partners: `advance`, `enter_next_block`.
-        let head = Position::from_word(self.head.load(argued(Ordering::Acquire, "queue-is-empty")));
-        // SAFETY: the guard was pinned before the load, and blocks are retired after `head` has
-        // moved on.
-        let block: &Block<T> = unsafe { &*head.block() };
-        for index in head.index()..SLOTS {
-            // Relaxed, here and below: observations; a slot that isn't full now wasn't full at the
-            // first look either, so that is the moment. Partners: `publish`, `push_by`.
-            let state = block.slots[index].state.load(Ordering::Relaxed);
-            if state == FULL {
-                return false;
+        self.supply.look(&self.domain.pin(), || loop {
+            if let Some(is_empty) = self.look_for_value() {
+                return is_empty;
             }
-            if self.tail.load(Ordering::Relaxed) == Position::new(head.block(), index).word() {
-                return true;
+        })
+    }
+
+    /// Whether there was no value between `head` and `tail`; none if `head` has moved meanwhile.
+    #[cfg(feature = "std")]
+    fn look_for_value(&self) -> Option<bool> {
+        // Acquire: the block is dereferenced. Partners: `pop_by`, `enter_next_block`.
+        let head = Position::from_word(self.head.load(argued(Ordering::Acquire, "queue-is-empty")));
+        // SAFETY: this thread looks since before it loaded `head`.
+        let block: &Block<T> = unsafe { &*head.block() };
+        for index in head.index()..=SLOTS {
+            // Relaxed: no older than what the pops that moved `head` here had seen. Partners: `push_by`,
+            // `swing_tail`.
+            let tail = Position::from_word(self.tail.load(Ordering::Relaxed));
+            if tail.has_nothing_after(Position::new(head.block(), index)) {
+                // Relaxed: while `head` stays no slot is emptied, so those that aren't full now weren't
+                // at the first look either, and that is the moment. Partner: `pop_by`.
+                return (self.head.load(Ordering::Relaxed) == head.word()).then_some(true);
+            }
+            // A next block starts with a value.
+            if index == SLOTS || block.slots[index].is_full() {
+                break;
             }
         }
-        // A next block starts with a value. Partner: `push_to_new_block`.
-        block.next.load(Ordering::Relaxed).is_null()
+        Some(false)
+    }
+
+    fn pop_exclusive(&mut self) -> Option<T> {
+        loop {
+            // Relaxed, here and below: the exclusive borrow orders every earlier operation. Partner:
+            // none.
+            let head = Position::from_word(self.head.load(Ordering::Relaxed));
+            // SAFETY: the block at `head` is a live box.
+            let block: &Block<T> = unsafe { &*head.block() };
+            if head.index() < SLOTS {
+                let slot = &block.slots[head.index()];
+                if !slot.is_full() {
+                    return None;
+                }
+                self.head.store(head.next().word(), Ordering::Relaxed);
+                // SAFETY: moving `head` has claimed the slot for a pop.
+                return unsafe { slot.empty() };
+            }
+            let next = block.next.load(Ordering::Relaxed);
+            if next.is_null() {
+                return None;
+            }
+            self.head.store(Position::new(next, 0).word(), Ordering::Relaxed);
+            // SAFETY: nothing points to the old block any more but perhaps `tail`, which only
+            // `drop` runs after, and it doesn't read it.
+            drop(unsafe { Box::from_raw(head.block()) });
+        }
     }
 }
 

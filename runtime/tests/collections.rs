@@ -16,6 +16,7 @@ use support::{panics, Census};
 enum Op {
     Add(usize),
     Take(Option<usize>),
+    IsEmpty(bool),
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -29,6 +30,7 @@ impl Model for Lifo {
         match op {
             Op::Add(value) => values.push(*value),
             Op::Take(seen) => (values.pop() == *seen).then_some(())?,
+            Op::IsEmpty(seen) => (values.is_empty() == *seen).then_some(())?,
         }
         Some(Self(values))
     }
@@ -45,6 +47,7 @@ impl Model for Fifo {
         match op {
             Op::Add(value) => values.push_back(*value),
             Op::Take(seen) => (values.pop_front() == *seen).then_some(())?,
+            Op::IsEmpty(seen) => (values.is_empty() == *seen).then_some(())?,
         }
         Some(Self(values))
     }
@@ -63,17 +66,22 @@ fn stack_histories_are_linearizable() {
     });
 }
 
+/// Puts in, takes out, and now and then only looks.
+fn use_queue(queue: &Queue<usize>, thread: usize, turn: usize) -> Op {
+    if (thread + turn) % 2 == 0 {
+        let value = thread * 100 + turn;
+        queue.push(value);
+        Op::Add(value)
+    } else if turn % 4 < 2 {
+        Op::Take(queue.pop())
+    } else {
+        Op::IsEmpty(queue.is_empty())
+    }
+}
+
 #[test]
 fn queue_histories_are_linearizable() {
-    history::check(2_000, Fifo(VecDeque::new()), Queue::new, |queue, thread, turn| {
-        if (thread + turn) % 2 == 0 {
-            let value = thread * 100 + turn;
-            queue.push(value);
-            Op::Add(value)
-        } else {
-            Op::Take(queue.pop())
-        }
-    });
+    history::check(2_000, Fifo(VecDeque::new()), Queue::new, use_queue);
 }
 
 /// The same at the end of a block, where threads link the next one and follow into it.
@@ -87,15 +95,7 @@ fn histories_across_blocks_are_linearizable() {
     let fills = AtomicUsize::new(58);
     let at_the_end =
         || used(fills.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| Some(58 + (n - 57) % 6)).unwrap());
-    history::check(2_000, Fifo(VecDeque::new()), at_the_end, |queue, thread, turn| {
-        if (thread + turn) % 2 == 0 {
-            let value = thread * 100 + turn;
-            queue.push(value);
-            Op::Add(value)
-        } else {
-            Op::Take(queue.pop())
-        }
-    });
+    history::check(2_000, Fifo(VecDeque::new()), at_the_end, use_queue);
 }
 
 /// Blocks are built in place: a block of these is larger than a thread's stack.
@@ -199,6 +199,57 @@ fn stack_loses_and_doubles_nothing() {
 #[test]
 fn queue_loses_and_doubles_nothing() {
     hand_over(Queue::new, Queue::push, Queue::pop);
+}
+
+/// More threads than cores, so that some are suspended with a slot claimed or at the end of a block,
+/// and blocks serve again meanwhile.
+#[test]
+fn queue_keeps_each_producers_order() {
+    const THREADS: usize = 6;
+    const EACH: usize = 5_000;
+    let census = Census::default();
+    let queue = Queue::new();
+    let left = AtomicUsize::new(THREADS * EACH);
+    std::thread::scope(|scope| {
+        for producer in 0..THREADS {
+            let (queue, census) = (&queue, &census);
+            scope.spawn(move || (0..EACH).for_each(|turn| queue.push((producer, census.value(turn)))));
+        }
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let mut next = [0; THREADS];
+                while left.load(Ordering::Relaxed) > 0 {
+                    if let Some((producer, value)) = queue.pop() {
+                        assert!(value.id >= next[producer], "a later value came out earlier");
+                        next[producer] = value.id + 1;
+                        left.fetch_sub(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    assert!(queue.is_empty());
+    assert_eq!((queue.pop().is_none(), census.alive()), (true, 0));
+}
+
+/// A pop never says that there is nothing while values are there: each thread takes what it has put in.
+#[test]
+fn queue_is_never_empty_by_mistake() {
+    for filled in [0, 1, 62, 63, 64, 200] {
+        let queue = Queue::from_iter(0..filled);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for turn in 0..3_000 {
+                        queue.push(turn);
+                        assert!(!queue.is_empty());
+                        queue.pop().expect("as many were put in as are taken");
+                    }
+                });
+            }
+        });
+        assert_eq!(std::iter::from_fn(|| queue.pop()).count(), filled);
+    }
 }
 
 #[test]

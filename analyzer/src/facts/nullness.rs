@@ -62,6 +62,7 @@ impl Facts<'_> {
             && !self.is_vouched(body)
             && !self.is_unsafe_fn(body)
             && !self.context(load.op).in_drop
+            && !self.is_joined_before(body, load.event)
             && !self.is_written_before(body, load)
             && !self.is_asserted(body, touch.event)
             && !self.is_tested(body, f.seen)

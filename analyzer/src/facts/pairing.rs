@@ -4,7 +4,7 @@
 //! a callee, a lock or a fence of unknown strength lies between (C++20 \[intro.races\]: a release sequence, or a
 //! fence combined with a relaxed operation, makes a happens-before edge).
 
-use super::access::{LocId, Order, resolve_order};
+use super::access::{LocId, OpId, Order, resolve_order};
 use super::touch::Touch;
 use super::{Facts, Seen};
 use crate::ir::{Callee, EventId, EventKind, Ordering, Terminator, ValueId};
@@ -235,6 +235,29 @@ impl Facts<'_> {
     /// it is reached, always comes before; in a private helper, in all its callers.
     pub fn is_acquired_before(&self, body: BodyId, event: EventId, location: LocId) -> bool {
         self.acquired_before(body, event, location, 0)
+    }
+
+    /// Whether a read always has an acquire of another location before it that each of the writes has a release of behind
+    /// it: `at.store(…); version.store(…, Release)`, `version.load(Acquire); at.load(…)`.
+    pub fn is_acquired_by_way(&self, read: OpId, writes: &[OpId]) -> bool {
+        let read = self.op(read);
+        let is_behind = |w: &OpId, way: LocId| {
+            let w = self.op(*w);
+            self.seen(w.body).iter().any(|s| {
+                self.op(s.op).location == Some(way)
+                    && self.op(s.op).kind.writes()
+                    && Sync::of_order(s.orders.success).releases
+                    && s.event != w.event
+                    && self.flow(w.body).dominates(w.event, s.event)
+            })
+        };
+        self.seen(read.body).iter().any(|s| {
+            let op = self.op(s.op);
+            let acquires = op.kind.reads() && Sync::of_order(s.orders.success).acquires;
+            let first = s.event != read.event && self.flow(read.body).dominates(s.event, read.event);
+            let way = op.location.filter(|l| Some(*l) != read.location && acquires && first);
+            way.is_some_and(|way| writes.iter().all(|w| is_behind(w, way)))
+        })
     }
 
     fn acquired_before(&self, body: BodyId, event: EventId, location: LocId, depth: u32) -> bool {

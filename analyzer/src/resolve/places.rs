@@ -287,7 +287,7 @@ impl<'a> Program<'a> {
         let ty = self.local_type(body, local, value);
         if matches!(at.root, Root::Value(..) | Root::Unknown) && at.steps.is_empty() {
             // A variable that holds its memory itself rather than a pointer from elsewhere.
-            let holds = !ty.is_pointer() && !ty.is_unknown();
+            let holds = !ty.is_pointer() && !ty.is_unknown() || self.is_made_shared(body, value, &ty);
             let root = if holds { Root::Local(body, local) } else { at.root.clone() };
             at = PlaceRef { root, ty: ty.clone(), ..at };
         }
@@ -295,6 +295,18 @@ impl<'a> Program<'a> {
             at.ty = ty;
         }
         at
+    }
+
+    /// `Arc::new(AtomicU32::new(0))`: the memory is the variable's, whoever else gets a handle to it.
+    fn is_made_shared(&self, body: BodyId, value: ValueId, ty: &Type) -> bool {
+        let Type::Known(Known::Arc | Known::Rc, args) = ty else { return false };
+        if !matches!(args.first(), Some(Type::Atomic(..))) {
+            return false;
+        }
+        let ValueKind::Event(e) = self.body(body).ir.values[value.index()].kind else { return false };
+        let EventKind::Call(call) = &self.body(body).ir.events[e.index()].kind else { return false };
+        let Target::Foreign(path) = self.target(body, call) else { return false };
+        path.ends_with("Arc::new") || path.ends_with("Rc::new")
     }
 
     fn path_ref(&self, body: BodyId, path: &ir::Path) -> PlaceRef {

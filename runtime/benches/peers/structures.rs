@@ -6,11 +6,12 @@ use atomic_lint::queue::{ArrayQueue, SegQueue};
 use atomic_lint::{AtomicBitSet, Clock, CoarseClock, FreeList, MonotonicClock, Pool, Queue, Stack, TokenBucket};
 use governor::clock::{Clock as _, Reference};
 use std::collections::VecDeque;
-use std::hint::black_box;
+use std::hint::{black_box, spin_loop};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::Mutex;
 use std::time::Instant;
+use treiber_stack::TreiberStack;
 
 const OPERATIONS: usize = 50_000;
 
@@ -60,9 +61,11 @@ fn stacks(table: &mut Table) {
     let (ours, seg) = (Stack::from_iter(0..FILLED), SegQueue::new());
     (0..FILLED).for_each(|value| seg.push(value));
     let vec = Mutex::new(Vec::from_iter(0..FILLED));
+    let treiber = TreiberStack::<u64>::from(Vec::from_iter(0..FILLED));
     both_rows!(table, "stack: push and pop",
         "Stack" => { ours.push(1_u64); ours.pop() },
         "a pin alone" => pin(),
+        "treiber_stack" => { treiber.push(1_u64); treiber.pop() },
         "Mutex<Vec>" => { vec.lock().unwrap().push(1_u64); vec.lock().unwrap().pop() },
         "SegQueue, in another order" => { seg.push(1_u64); seg.pop() },
     );
@@ -78,8 +81,6 @@ fn queues(table: &mut Table) {
     let deque = Mutex::new(VecDeque::from_iter(0..FILLED));
     both_rows!(table, "queue: push and pop",
         "Queue" => { ours.push(1_u64); ours.pop() },
-        "Queue, one pin for both" => { let guard = pin(); ours.push_with(1_u64, &guard); ours.pop_with(&guard) },
-        "two pins alone" => { drop(pin()); pin() },
         "a box alone" => drop(black_box(Box::new([1_u64; 2]))),
         "SegQueue" => { seg.push(1_u64); seg.pop() },
         "Mutex<VecDeque>" => {
@@ -87,9 +88,35 @@ fn queues(table: &mut Table) {
             deque.lock().unwrap().pop_front()
         },
     );
-    batch_rows!(table, "queue: 64 in, 64 out under one guard",
-        "Queue" => { let guard = pin(); IN_A_BATCH.for_each(|n| ours.push(n)); IN_A_BATCH.for_each(|_| _ = black_box(ours.pop_with(&guard))) },
+    batch_rows!(table, "queue: 64 in, 64 out",
+        "Queue" => { IN_A_BATCH.for_each(|n| ours.push(n)); IN_A_BATCH.for_each(|_| _ = black_box(ours.pop())) },
         "SegQueue" => { IN_A_BATCH.for_each(|n| seg.push(n)); IN_A_BATCH.for_each(|_| _ = black_box(seg.pop())) },
+    );
+    let (ours, seg) = (Queue::new(), SegQueue::new());
+    table.row(
+        "queue: one pushes, one pops",
+        vec![
+            two("Queue", OPERATIONS, |thread, n| match thread {
+                0 => (0..n).for_each(|_| ours.push(1_u64)),
+                _ => (0..n).for_each(|_| {
+                    while ours.pop().is_none() {
+                        spin_loop()
+                    }
+                }),
+            }),
+            two("SegQueue", OPERATIONS, |thread, n| match thread {
+                0 => (0..n).for_each(|_| seg.push(1_u64)),
+                _ => (0..n).for_each(|_| {
+                    while seg.pop().is_none() {
+                        spin_loop()
+                    }
+                }),
+            }),
+        ],
+    );
+    both_rows!(table, "queue: pop from an empty one",
+        "Queue" => ours.pop(),
+        "SegQueue" => seg.pop(),
     );
 }
 

@@ -74,26 +74,24 @@ model! {
 
 model! {
     /// A producer and a consumer on an empty queue: values arrive whole and in order.
-    fn queue(Some(3)) catches [race "queue-push", race "queue-pop"] {
+    fn queue(Some(3)) catches [race "queue-fill", race "queue-empty"] {
         let queue = Arc::new(Queue::new());
-        let producer = {
+        let consumer = {
             let queue = Arc::clone(&queue);
-            thread::spawn(move || (1..=2).for_each(|value| queue.push(Box::new(value))))
+            thread::spawn(move || (0..2).filter_map(|_| queue.pop()).map(|value: Box<i32>| *value).collect::<Vec<i32>>())
         };
-        let mut seen: Vec<i32> = Vec::new();
-        seen.extend(queue.pop().map(|value| *value));
-        seen.extend(queue.pop().map(|value| *value));
-        producer.join().unwrap();
-        while let Some(value) = queue.pop() {
-            seen.push(*value);
-        }
+        (1..=2).for_each(|value| queue.push(Box::new(value)));
+        let mut seen = consumer.join().unwrap();
+        seen.extend(std::iter::from_fn(|| queue.pop()).map(|value| *value));
         assert_eq!(seen, [1, 2]);
     }
 }
 
 model! {
-    /// A consumer follows a producer into the next block, and may swing `tail` for it.
-    fn queue_next_block(Some(2)) catches [race "queue-link"] {
+    /// A consumer follows a producer into the next block.
+    fn queue_next_block(Some(2)) catches [
+        race "queue-take", race "queue-finish", race "queue-is-finished", race "queue-unfinished",
+    ] {
         let queue = Arc::new(Queue::new());
         (1..=2).for_each(|value| queue.push(Box::new(value)));
         let consumer = {
@@ -113,7 +111,9 @@ model! {
 
 model! {
     /// Two producers that claim slots of one block and grow the list: `tail` hands on whole blocks.
-    fn queue_producers(Some(2)) catches [race "queue-swing", race "queue-claim", race "queue-link-lost"] {
+    fn queue_producers(Some(2)) catches [
+        race "queue-swing", race "queue-claim", race "queue-link", race "queue-link-lost",
+    ] {
         let queue = Arc::new(Queue::new());
         let producer = {
             let queue = Arc::clone(&queue);
@@ -128,10 +128,11 @@ model! {
 }
 
 model! {
-    /// One consumer enters the next block beside its producer, another one finds it there. `head`
-    /// never passes `tail`, and of all pops that come to the end of a block one retires it.
+    /// One consumer enters the next block beside its producer, another one finds it there. Of all pops
+    /// that come to the end of a block one leaves it.
     fn queue_consumers(Some(1)) catches [
-        race "queue-head", race "queue-next", race "queue-enter", wrong "queue-overtake", wrong "queue-leave-twice",
+        race "queue-enter", race "queue-leave-twice", race "queue-look", race "queue-looked",
+        race "queue-last-looker", race "queue-unseen", race "queue-set-aside", race "queue-take-aside",
     ] {
         let queue = Arc::new(Queue::new());
         (1..=2).for_each(|value| queue.push(value));
@@ -156,9 +157,9 @@ model! {
 }
 
 model! {
-    /// The last slot of a block is filled by a push, emptied by one pop, and left behind by another,
-    /// which retires the block: after the push, which isn't pinned, is done with it.
-    fn queue_hand_over(Some(2)) catches [race "queue-advance"] {
+    /// The last slot of a block is filled by one thread, emptied by another, and left behind by a third,
+    /// which uses the block again after both are done with it.
+    fn queue_hand_over(Some(2)) catches [race "queue-skip", race "queue-skip-late", race "queue-take-back"] {
         let queue = Arc::new(Queue::new());
         queue.push(0);
         assert_eq!(queue.pop(), Some(0));
@@ -200,7 +201,7 @@ model! {
 model! {
     /// Pops that skip the slots of a push which is held up, to the end of its block: the push goes on
     /// elsewhere, and the block stays until it knows.
-    fn queue_skip(Some(3)) catches [wrong "queue-skip"] {
+    fn queue_skip(Some(3)) catches [] {
         let queue = Arc::new(Queue::new());
         let producer = {
             let queue = Arc::clone(&queue);
@@ -220,6 +221,93 @@ model! {
 }
 
 model! {
+    /// Each thread takes no more than it has put in, so no pop finds the queue empty.
+    fn queue_of_two(None) catches [wrong "queue-advance", wrong "queue-look-head"] {
+        let queue = Arc::new(Queue::new());
+        let other = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || {
+                queue.push(1);
+                queue.pop().expect("two were put in and one was taken")
+            })
+        };
+        queue.push(2);
+        let here = queue.pop().expect("two were put in and one was taken");
+        assert_eq!(other.join().unwrap() + here, 3);
+    }
+}
+
+model! {
+    /// The block comes back while a pop looks: what it has seen of `head` and of `tail` belongs to two
+    /// lives of one address. There is always a value.
+    fn queue_comes_back(Some(2)) catches [
+        wrong "queue-aba", wrong "queue-left", wrong "queue-leave", wrong "queue-look-tail", race "queue-keep",
+        race "queue-take-spare",
+    ] {
+        let queue = Arc::new(Queue::new());
+        (1..=3).for_each(|value| queue.push(value));
+        assert_eq!(queue.pop(), Some(1));
+        let looking = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || queue.pop().expect("there is always a value"))
+        };
+        queue.push(4);
+        let mut values = vec![queue.pop(), queue.pop()];
+        queue.push(5);
+        values.push(Some(looking.join().unwrap()));
+        values.extend(std::iter::from_fn(|| queue.pop()).map(Some));
+        values.sort_unstable();
+        assert_eq!(values, [Some(2), Some(3), Some(4), Some(5)]);
+    }
+}
+
+model! {
+    /// While a pop comes to the end of a block, others leave that block and the next one, up to a block
+    /// without a successor: the pop sees the last step of `head` and of `tail`, or no two that don't fit.
+    fn queue_end(Some(2)) catches [race "queue-end", wrong "queue-beyond"] {
+        let queue = Arc::new(Queue::new());
+        (1..=3).for_each(|value| queue.push(value));
+        (1..=2).for_each(|value| assert_eq!(queue.pop(), Some(value)));
+        let other = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || queue.pop())
+        };
+        let mut values = vec![queue.pop()];
+        queue.push(4);
+        values.push(queue.pop());
+        (5..=6).for_each(|value| queue.push(value));
+        values.extend([queue.pop(), queue.pop(), other.join().unwrap()]);
+        values.extend(std::iter::from_fn(|| queue.pop()).map(Some));
+        values.sort_unstable();
+        assert_eq!(values.into_iter().flatten().collect::<Vec<i32>>(), [3, 4, 5, 6]);
+    }
+}
+
+model! {
+    /// A block serves again beside a thread that came to its end, or had claimed a slot of it, in its
+    /// earlier life.
+    fn queue_reuse(Some(2)) catches [] {
+        let queue = Arc::new(Queue::new());
+        queue.push(1);
+        let other = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || {
+                queue.push(2);
+                queue.pop().is_some()
+            })
+        };
+        let mut taken = 0;
+        for value in 3..=5 {
+            queue.push(value);
+            taken += usize::from(queue.pop().is_some());
+        }
+        taken += usize::from(other.join().unwrap());
+        taken += std::iter::from_fn(|| queue.pop()).count();
+        assert_eq!(taken, 5);
+    }
+}
+
+model! {
     /// A look at a queue whose head has just moved to a new block.
     fn queue_is_empty(Some(3)) catches [race "queue-is-empty"] {
         let queue = Arc::new(Queue::new());
@@ -233,6 +321,21 @@ model! {
         assert_eq!(queue.pop(), Some(3));
         looking.join().unwrap();
         assert!(queue.is_empty());
+    }
+}
+
+model! {
+    /// A look at a queue that always has a value, each time another one.
+    fn queue_is_never_empty(Some(3)) catches [wrong "queue-is-full"] {
+        let queue = Arc::new(Queue::new());
+        queue.push(1);
+        let looking = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || assert!(!queue.is_empty()))
+        };
+        queue.push(2);
+        assert_eq!(queue.pop(), Some(1));
+        looking.join().unwrap();
     }
 }
 

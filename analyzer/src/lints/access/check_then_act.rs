@@ -148,7 +148,7 @@ fn deciding_load<'f>(facts: &'f Facts<'_>, body: BodyId, decision: &Decision, ac
         || facts.context(act.op).vouched && !facts.is_contended(location, act.op)
         || facts.context(act.op).claimed
         || facts.is_claimed(body, act.event)
-        || lowers_for_good(facts, location, act)
+        || lowers_for_good(facts, location, act) && !facts.is_told_apart(body, decision, act.event)
         || is_learnt_on_the_way(facts, body, location, decision, act)
         || decided_by_rmw(facts, body, load, act)
         || is_idempotent(facts, body, decision, act) && !is_waited_for(facts, body, load, act)
@@ -338,6 +338,10 @@ fn stored_is_pure(facts: &Facts<'_>, act: &Seen) -> bool {
     };
     let made_once = || op.new_value().is_some_and(|v| facts.is_made_once(op.body, v));
     let made_here = || op.new_value().is_some_and(|v| facts.fresh_object(op.body, v).is_some());
+    // What the caller gave is another word for the next one.
+    if !act.stored.params.is_empty() {
+        return false;
+    }
     match op.atomic {
         Some(a) if a.is_pointer() => is_opaque && !made_here() || made_once(),
         Some(_) => !op.value_type.is_raw_pointer(),

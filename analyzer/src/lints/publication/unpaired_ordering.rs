@@ -152,10 +152,14 @@ fn unread(facts: &Facts<'_>, location: LocId, sides: &Sides) -> Option<Gap> {
         return None;
     }
     let strong = meant(&sides.writes);
+    // Who has waited for the writer to end, or has acquired what it released after this, needs no acquire here.
+    let is_ordered = |op: OpId| {
+        facts.is_joined_before(facts.op(op).body, facts.op(op).event) || facts.is_acquired_by_way(op, &strong)
+    };
     let weak: Vec<OpId> = reads
         .iter()
         .map(|(op, _)| *op)
-        .filter(|op| tells_something(facts, *op) && !facts.is_guarded(location, *op))
+        .filter(|op| tells_something(facts, *op) && !facts.is_guarded(location, *op) && !is_ordered(*op))
         .collect();
     // What one function releases and reads again, nobody else is told.
     let others = weak.iter().any(|r| strong.iter().any(|w| facts.op(*w).body != facts.op(*r).body));
