@@ -308,7 +308,8 @@ fn atomics_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec
     let Some(order) = s.orders.success.known() else { return Vec::new() };
     // What a helper leaves without a release is judged there, unless it is told here which ordering to use.
     let is_here = s.is_direct() || facts.is_forwarded(s);
-    if !(order.releases() || is_here && op.kind == AtomicOpKind::Store) {
+    let ends_here = is_here && op.kind == AtomicOpKind::Store && !facts.may_be_locked_by_callers(s.op);
+    if !order.releases() && !(ends_here && op.location.is_some_and(|l| facts.shared_write_matters(l, s))) {
         return Vec::new();
     }
     let flow = facts.flow(body);
@@ -320,7 +321,9 @@ fn atomics_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec
         if data.kind == AtomicOpKind::Store
             && d.orders.success == Order::Known(Ordering::Relaxed)
             && d.event != s.event
-            && (flow.dominates(d.event, s.event) || order.releases() && flow.reaches(d.event, s.event))
+            && flow.reaches(d.event, s.event)
+            && (order.releases()
+                || flow.dominates(d.event, s.event) && facts.reaches_unreleased(body, d.event, s.event))
             && facts.location(location).key.owner() == op.location.and_then(|l| facts.location(l).key.owner())
             && !facts.is_alone(body, d)
         {
@@ -333,7 +336,7 @@ fn atomics_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec
                 value: constant_stored(facts, s),
                 whole: None,
                 writes: true,
-                released: order.releases() || !facts.reaches_unreleased(body, d.event, s.event),
+                released: order.releases(),
             });
         }
     }
@@ -446,7 +449,7 @@ fn follows(facts: &Facts<'_>, body: BodyId, all: &mut Published) {
                 if op.kind == AtomicOpKind::Load
                     && data.orders.success == Order::Known(Ordering::Relaxed)
                     && op.location.is_some_and(|l| l != location)
-                    && facts.is_behind(body, d, data.event, location)
+                    && facts.is_controlled(body, d, data.event)
                     && !is_settled_by_cas(facts, body, location, i, data)
                 {
                     let key = op.location.map(|l| facts.location(l).key.clone());
