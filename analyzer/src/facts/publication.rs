@@ -308,8 +308,11 @@ fn atomics_published(facts: &Facts<'_>, body: BodyId, i: usize, s: &Seen) -> Vec
     let Some(order) = s.orders.success.known() else { return Vec::new() };
     // What a helper leaves without a release is judged there, unless it is told here which ordering to use.
     let is_here = s.is_direct() || facts.is_forwarded(s);
-    let ends_here = is_here && op.kind == AtomicOpKind::Store && !facts.may_be_locked_by_callers(s.op);
-    if !order.releases() && !(ends_here && op.location.is_some_and(|l| facts.shared_write_matters(l, s))) {
+    let shows = || {
+        let matters = op.location.is_some_and(|l| facts.shared_write_matters(l, s));
+        is_here && op.kind == AtomicOpKind::Store && matters && !facts.may_be_locked_by_callers(s.op)
+    };
+    if !(order.releases() || shows()) {
         return Vec::new();
     }
     let flow = facts.flow(body);
