@@ -420,28 +420,35 @@ impl<T> Queue<T> {
         })
     }
 
-    /// Whether there was no value between `head` and `tail`; none if `head` has moved meanwhile.
+    /// Whether there was no value between `head` and `tail`; `None` if `head` has moved meanwhile.
     #[cfg(feature = "std")]
     fn look_for_value(&self) -> Option<bool> {
         // Acquire: the block is dereferenced. Partners: `pop_by`, `enter_next_block`.
         let head = Position::from_word(self.head.load(argued(Ordering::Acquire, "queue-is-empty")));
         // SAFETY: this thread looks since before it loaded `head`.
         let block: &Block<T> = unsafe { &*head.block() };
-        for index in head.index()..=SLOTS {
+        // Relaxed: by coherence no older than what an acquire below has seen. Partner: `pop_by`.
+        let unless_moved = |is_empty: bool| (self.head.load(Ordering::Relaxed) == head.word()).then_some(is_empty);
+        for index in head.index()..SLOTS {
             // Relaxed: no older than what the pops that moved `head` here had seen. Partners: `push_by`,
             // `swing_tail`.
             let tail = Position::from_word(self.tail.load(Ordering::Relaxed));
             if tail.has_nothing_after(Position::new(head.block(), index)) {
-                // Relaxed: while `head` stays no slot is emptied, so those that aren't full now weren't
-                // at the first look either, and that is the moment. Partner: `pop_by`.
-                return (self.head.load(Ordering::Relaxed) == head.word()).then_some(true);
+                // While `head` stays no slot is emptied, so those that aren't full now weren't at the
+                // first look either, and that is the moment.
+                return unless_moved(true);
             }
-            // A next block starts with a value.
-            if index == SLOTS || block.slots[index].is_full() {
-                break;
+            // A slot that a pop has skipped looks full until its push has taken the value back.
+            if block.slots[index].is_full() {
+                return if weaken("queue-is-full-skipped") { Some(false) } else { unless_moved(false) };
             }
         }
-        Some(false)
+        // Relaxed: as above. The next block starts with a value.
+        let tail = Position::from_word(self.tail.load(Ordering::Relaxed));
+        match tail.has_nothing_after(Position::new(head.block(), SLOTS)) {
+            true => unless_moved(true),
+            false => Some(false),
+        }
     }
 
     fn pop_exclusive(&mut self) -> Option<T> {

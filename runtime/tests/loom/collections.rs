@@ -339,6 +339,26 @@ model! {
     }
 }
 
+model! {
+    /// A look at a slot that a pop has skipped, while its push takes the value back: what is said to be
+    /// there can be popped, unless the other pop has got it.
+    fn queue_is_empty_beside_a_skip(Some(3)) catches [wrong "queue-is-full-skipped"] {
+        let queue = Arc::new(Queue::new());
+        let looking = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || !queue.is_empty() && queue.pop().is_none())
+        };
+        let consumer = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || queue.pop())
+        };
+        queue.push(1);
+        let missing = looking.join().unwrap();
+        let taken = consumer.join().unwrap().is_some();
+        assert!(taken || !missing, "there was said to be a value");
+    }
+}
+
 /// An object whose destructor writes to it, so that a read after that, or beside it, is a race.
 ///
 /// Of a size that nothing else has, so that the allocator gives the address out again.
