@@ -203,16 +203,16 @@ model! {
     /// elsewhere, and the block stays until it knows.
     fn queue_skip(Some(3)) catches [] {
         let queue = Arc::new(Queue::new());
-        let producer = {
+        let consumer = {
             let queue = Arc::clone(&queue);
-            thread::spawn(move || queue.push(1))
+            thread::spawn(move || queue.pop())
         };
         let other = {
             let queue = Arc::clone(&queue);
             thread::spawn(move || queue.push(2))
         };
-        let early = queue.pop();
-        producer.join().unwrap();
+        queue.push(1);
+        let early = consumer.join().unwrap();
         other.join().unwrap();
         let mut values: Vec<i32> = std::iter::from_fn(|| queue.pop()).chain(early).collect();
         values.sort_unstable();
