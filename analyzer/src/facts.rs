@@ -20,6 +20,7 @@ pub mod control;
 pub mod dangling;
 pub mod declared;
 pub mod effects;
+mod excused;
 pub mod exposure;
 pub mod fences;
 pub mod flow;
