@@ -12,7 +12,7 @@ use crate::resolve::places::Root;
 pub(super) fn is_own_data(facts: &Facts<'_>, body: BodyId, s: &Seen, how: How) -> bool {
     let used = match how {
         How::Guards(touch) => touch,
-        How::GuardsAtomic(seen) => return is_written_before(facts, body, seen),
+        How::GuardsAtomic(seen) => return is_always_written_before(facts, body, seen),
         How::Pointer(_) => return false,
     };
     let touches = facts.touches(body);
@@ -27,7 +27,7 @@ pub(super) fn is_own_data(facts: &Facts<'_>, body: BodyId, s: &Seen, how: How) -
     })
 }
 
-fn is_written_before(facts: &Facts<'_>, body: BodyId, load: usize) -> bool {
+fn is_always_written_before(facts: &Facts<'_>, body: BodyId, load: usize) -> bool {
     let load = &facts.seen(body)[load];
     let location = facts.op(load.op).location;
     facts.seen(body).iter().any(|w| {

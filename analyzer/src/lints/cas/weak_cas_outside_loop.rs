@@ -471,26 +471,26 @@ fn report(cx: &Cx<'_>, cas: &Seen) -> Finding {
 }
 
 fn report_excluded(cx: &Cx<'_>, cas: &Seen, panic: EventId) -> Finding {
-    let facts = cx.facts;
-    let op = facts.op(cas.op);
-    let message = "a spurious failure of this CAS lands in an arm that is held to be impossible".to_owned();
-    let primary = Label::new(facts.site(op.body, op.span), "may fail with the expected value itself");
-    let mut finding = cx.finding(&WEAK_CAS_OUTSIDE_LOOP, op.body, primary, message);
-    finding.secondary.push(Label::new(facts.event_site(op.body, panic), "reached then"));
-    describe(cx, cas, &mut finding);
-    finding.help = Some("use `compare_exchange`, or add an arm for the expected value that tries again".to_owned());
-    finding
+    let message = "a spurious failure of this CAS lands in an arm that is held to be impossible";
+    let help = "use `compare_exchange`, or add an arm for the expected value that tries again";
+    report_expected(cx, cas, message, (panic, "reached then"), help)
 }
 
 fn report_flattened(cx: &Cx<'_>, cas: &Seen, merged: EventId) -> Finding {
+    let message = "a spurious failure of this CAS gives the expected value, and is taken for success";
+    let help = "use `compare_exchange`, or tell `Ok` and `Err` apart";
+    report_expected(cx, cas, message, (merged, "success and failure become one here"), help)
+}
+
+/// A failure with the expected value goes where it must not.
+fn report_expected(cx: &Cx<'_>, cas: &Seen, message: &str, (at, what): (EventId, &str), help: &str) -> Finding {
     let facts = cx.facts;
     let op = facts.op(cas.op);
-    let message = "a spurious failure of this CAS gives the expected value, and is taken for success".to_owned();
     let primary = Label::new(facts.site(op.body, op.span), "may fail with the expected value itself");
-    let mut finding = cx.finding(&WEAK_CAS_OUTSIDE_LOOP, op.body, primary, message);
-    finding.secondary.push(Label::new(facts.event_site(op.body, merged), "success and failure become one here"));
+    let mut finding = cx.finding(&WEAK_CAS_OUTSIDE_LOOP, op.body, primary, message.to_owned());
+    finding.secondary.push(Label::new(facts.event_site(op.body, at), what));
     describe(cx, cas, &mut finding);
-    finding.help = Some("use `compare_exchange`, or tell `Ok` and `Err` apart".to_owned());
+    finding.help = Some(help.to_owned());
     finding
 }
 

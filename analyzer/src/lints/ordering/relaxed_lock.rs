@@ -14,7 +14,7 @@ use crate::finding::{Finding, Interleaving, Label};
 use crate::ir::{AtomicOpKind, BinOp, BlockId, Callee, EventId, EventKind, Terminator, ValueId, ValueKind};
 use crate::lint::{Cx, declare_lint};
 use crate::remedy::ordering::{Half, strengthen, strengthen_failure};
-use crate::resolve::{BodyId, Known, Type};
+use crate::resolve::{BodyId, Type};
 
 declare_lint! {
     /// Finds a lock word that is taken without an acquire or given back without a release, so that what happens
@@ -169,12 +169,8 @@ fn protects_data(facts: &Facts<'_>, location: LocId) -> bool {
 
 /// The type that the lock is a field of holds a cell and says that it is `Sync` all the same: by the lock, then.
 fn lies_beside_cell(facts: &Facts<'_>, location: LocId) -> bool {
-    let Some(owner) = facts.location(location).key.owner() else { return false };
-    let is_cell = |ty: &Type| matches!(ty, Type::Known(Known::UnsafeCell, _));
-    facts.program.implements(owner, "Sync")
-        && facts
-            .struct_of(owner)
-            .is_some_and(|s| s.fields.iter().any(|f| is_cell(&facts.program.lower_type(owner, &f.ty))))
+    let owner = facts.location(location).key.owner();
+    owner.is_some_and(|owner| facts.program.implements(owner, "Sync") && facts.has_cell(owner))
 }
 
 fn returns_guard(facts: &Facts<'_>, body: BodyId) -> bool {
